@@ -1,0 +1,79 @@
+"""Files that the processes of a local notebook share. The folder of a notebook holds:
+
+``workspace/``      the notebook's home; deleted with the notebook only
+``sync/``           the data sync's state (manifests, lock) and one folder per job
+``runs/<run id>/``  ``gateway.json`` (this run's :class:`GatewayConfig`, 0600), ``process.json``, ``end.json``, ``editor.log``
+"""
+
+from pathlib import Path
+from uuid import UUID
+
+from pydantic import Field
+
+from ovh_spawner.contract.base import Message, Secret, UtcDatetime
+
+
+class EditorProcess(Message):
+    """How the gateway starts the editor behind it."""
+
+    command: list[str]
+    folder: str = Field(description="Working folder.")
+    environment: dict[str, str] = Field(repr=False, description="The editor's whole environment.")
+    socket: str = Field(default="", description="Unix socket that the editor listens on, when it does.")
+    port: int = Field(default=0, description="Loopback port that the editor listens on, when it does.")
+    strip_prefix: bool = Field(description="True: the editor serves at / and the gateway removes the prefix.")
+    probe_path: str = Field(description="Path under the editor's root that answers below 500 when it is ready.")
+    name: str = Field(description="For people: JupyterLab.")
+
+
+class GatewayConfig(Message):
+    """What the gateway is told by the spawner, in a file with mode 0600."""
+
+    notebook: UUID
+    run: UUID
+    prefix: str = Field(description="Path of the notebook behind the proxy, with slashes: /user/x/nb-y/.")
+    host: str = "127.0.0.1"
+    port: int
+    service_url: str = Field(description="The service's own address, for internal calls.")
+    service_prefix: str = Field(description="Public path of the service: /services/ai/.")
+    gateway_token: Secret
+    cookie_key: Secret
+    run_folder: str
+    editor: EditorProcess | None = Field(description="Absent where the editor is a container of its own.")
+
+
+class ProcessRecord(Message):
+    """``process.json``: written by the gateway when it starts."""
+
+    pid: int
+    created_at: float = Field(description="The process's start time as psutil tells it, against reused ids.")
+
+
+class EndRecord(Message):
+    """``end.json``: written by the gateway when the editor has ended."""
+
+    at: UtcDatetime
+    exit_code: int
+    ordered: bool = Field(description="True: the end followed a signal to the gateway, so it is a stop.")
+
+
+class NotebookFolder:
+    """The paths of one local notebook."""
+
+    def __init__(self, root: Path | str, notebook: UUID) -> None:
+        self.path = Path(root) / str(notebook)
+
+    @property
+    def workspace(self) -> Path:
+        return self.path / "workspace"
+
+    @property
+    def sync(self) -> Path:
+        return self.path / "sync"
+
+    def run(self, run: UUID) -> Path:
+        return self.path / "runs" / str(run)
+
+
+RUN_VARIABLE = "OVH_SPAWNER_RUN"
+"""Environment variable that marks every process of a run, so that strays can be found."""

@@ -1,0 +1,61 @@
+"""What can be asked for here: editors, frameworks, flavors. The catalog makes these values, the rules read them."""
+
+from dataclasses import dataclass
+
+from ovh_spawner.domain.flavors import Flavor, FlavorType
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """What opens in the browser."""
+
+    id: str
+    name: str
+    description: str
+    doc_url: str
+    logo_url: str
+    versions: tuple[str, ...]
+    command: tuple[str, ...]
+    """Local mode's command; {python} {socket} {prefix} {workspace} {editor} are filled in."""
+    probe_path: str
+    strip_prefix: bool
+    environment: tuple[tuple[str, str], ...] = ()
+    unavailable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """A software stack; the first version is the default."""
+
+    id: str
+    name: str
+    description: str
+    doc_url: str
+    logo_url: str
+    versions: tuple[str, ...]
+    saved_paths: tuple[str, ...]
+    incompatible_editors: frozenset[str] = frozenset()
+    unavailable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """All that this deployment offers."""
+
+    region: str
+    currency: str
+    editors: tuple[Editor, ...]
+    frameworks: tuple[Framework, ...]
+    flavors: tuple[Flavor, ...]
+
+    def editor(self, editor_id: str) -> Editor | None:
+        return next((e for e in self.editors if e.id == editor_id), None)
+
+    def framework(self, framework_id: str) -> Framework | None:
+        return next((f for f in self.frameworks if f.id == framework_id), None)
+
+    def flavor(self, flavor_id: str) -> Flavor | None:
+        return next((f for f in self.flavors if f.id == flavor_id), None)
+
+    def default_flavor(self, kind: FlavorType) -> Flavor | None:
+        return next((f for f in self.flavors if f.type is kind and f.default), None)
