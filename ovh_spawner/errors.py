@@ -99,6 +99,18 @@ class QuotaExceededError(RefusedError):
         )
 
 
+class StartFailedError(RefusedError):
+    """The notebook could not start, and its owner can do something about it."""
+
+    code = "start_failed"
+
+
+class StoppedWhileStartingError(RefusedError):
+    """The notebook was stopped before it ran."""
+
+    code = "stopped"
+
+
 class UpstreamError(OVHSpawnerError):
     """A program that we depend on failed; the caller may try again."""
 
@@ -123,10 +135,22 @@ class ObjectStoreError(UpstreamError):
     code = "object_store"
 
 
+class LaunchError(UpstreamError):
+    """A notebook's process could not be brought up, and its owner is not to blame."""
+
+    code = "launch"
+
+
 class RunnerError(UpstreamError):
     """A data sync could not be started."""
 
     code = "runner"
+
+
+class LedgerUnavailableError(UpstreamError):
+    """The database did not answer."""
+
+    code = "ledger"
 
 
 class ConfigError(OVHSpawnerError):

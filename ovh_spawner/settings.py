@@ -21,9 +21,13 @@ class Part(BaseModel):
 class DeploymentSettings(Part):
     """Where and for whom this installation runs."""
 
-    region: str = Field(default="GRA", description="The region that this deployment serves; one of the catalog's.")
+    region: str = Field(
+        default="GRA", description="The region that this deployment serves; one of the catalog's."
+    )
     hub_id: str = Field(default="hub", description="Name of this hub in the ledger.")
-    public_url: str = Field(default="http://127.0.0.1:8000", description="Address that browsers use, without path.")
+    public_url: str = Field(
+        default="http://127.0.0.1:8000", description="Address that browsers use, without path."
+    )
     base_path: str = Field(default="/", description="JupyterHub's base_url.")
     mode: Literal["local", "kubernetes"] = Field(default="local", description="Where notebooks run.")
 
@@ -36,9 +40,27 @@ class ServiceSettings(Part):
     url: str = Field(default="http://127.0.0.1:8002", description="How hub and gateways reach the service.")
     hub_api_url: str = Field(default="http://127.0.0.1:8081/hub/api", description="JupyterHub's API.")
     reconcile_seconds: float = Field(default=15.0, gt=0, description="Pause between two reconcile rounds.")
-    heartbeat_seconds: float = Field(default=30.0, gt=0, description="How often a running notebook proves it lives.")
+    heartbeat_seconds: float = Field(
+        default=30.0, gt=0, description="How often a running notebook proves it lives."
+    )
     adoption_seconds: float = Field(
-        default=120.0, gt=0, description="How long a run may wait for the hub to start its server before it is closed."
+        default=120.0,
+        gt=0,
+        description="How long a run may wait for the hub to start its server before it is closed.",
+    )
+
+
+class HubSettings(Part):
+    """JupyterHub's own listeners, in local mode."""
+
+    port: int = Field(default=8000, ge=1, le=65535, description="Port of the proxy that browsers use.")
+    api_port: int = Field(default=8081, description="Port of the hub itself, on loopback.")
+    proxy_api_port: int = Field(
+        default=8001, description="Port on which the hub drives the proxy, on loopback."
+    )
+    cleanup_servers: bool = Field(
+        default=True,
+        description="Stop the notebooks when the hub is ended; False leaves them running for its return.",
     )
 
 
@@ -101,12 +123,19 @@ class LocalSettings(Part):
         default=".local/environments",
         description="Framework environments: <frameworkId>/bin/python makes a framework available.",
     )
-    vscode_folder: str = Field(default=".local/vscode", description="Where `make vscode` installs code-server.")
+    vscode_folder: str = Field(
+        default=".local/vscode", description="Where `make vscode` installs code-server."
+    )
     simulated_gpus: int = Field(
         default=0, ge=0, description="GPUs that local mode pretends to have; 0: only the machine's own."
     )
+    proxy_command: list[str] = Field(
+        default_factory=lambda: ["configurable-http-proxy"],
+        description="How to start configurable-http-proxy, the hub's proxy.",
+    )
     system_users: bool = Field(
-        default=False, description="Run each person's processes as the machine's user of that name (hub as root)."
+        default=False,
+        description="Run each person's processes as the machine's user of that name (hub as root).",
     )
 
 
@@ -115,6 +144,7 @@ class Settings(Part):
 
     deployment: DeploymentSettings = DeploymentSettings()
     service: ServiceSettings = ServiceSettings()
+    hub: HubSettings = HubSettings()
     database: DatabaseSettings = DatabaseSettings()
     project: ProjectSettings = ProjectSettings()
     local: LocalSettings = LocalSettings()
@@ -122,7 +152,8 @@ class Settings(Part):
         default_factory=dict, description="Data stores that the operator offers to everyone, by alias."
     )
     catalog: dict[str, Any] = Field(
-        default_factory=dict, description="Overrides of the shipped catalog: editors, frameworks, flavors, regions."
+        default_factory=dict,
+        description="Overrides of the shipped catalog: editors, frameworks, flavors, regions.",
     )
 
     @property

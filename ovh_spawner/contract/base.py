@@ -23,6 +23,8 @@ class Message(BaseModel):
         frozen=True,
         ser_json_inf_nan="null",
         allow_inf_nan=False,
+        # Errors that nobody expected end in a log, and messages hold secrets.
+        hide_input_in_errors=True,
     )
 
 

@@ -1,8 +1,11 @@
-"""Files that the processes of a local notebook share. The folder of a notebook holds:
+"""Files that the processes of a local notebook share.
+
+The folder of a notebook holds:
 
 ``workspace/``      the notebook's home; deleted with the notebook only
 ``sync/``           the data sync's state (manifests, lock) and one folder per job
-``runs/<run id>/``  ``gateway.json`` (this run's :class:`GatewayConfig`, 0600), ``process.json``, ``end.json``, ``editor.log``
+``runs/<run id>/``  ``gateway.json`` (this run's :class:`GatewayConfig`, 0600), ``process.json``,
+                    ``end.json``, ``editor.log``
 """
 
 from pathlib import Path
@@ -22,7 +25,9 @@ class EditorProcess(Message):
     socket: str = Field(default="", description="Unix socket that the editor listens on, when it does.")
     port: int = Field(default=0, description="Loopback port that the editor listens on, when it does.")
     strip_prefix: bool = Field(description="True: the editor serves at / and the gateway removes the prefix.")
-    probe_path: str = Field(description="Path under the editor's root that answers below 500 when it is ready.")
+    probe_path: str = Field(
+        description="Path under the editor's root that answers below 500 when it is ready."
+    )
     name: str = Field(description="For people: JupyterLab.")
 
 
@@ -40,6 +45,9 @@ class GatewayConfig(Message):
     cookie_key: Secret
     run_folder: str
     editor: EditorProcess | None = Field(description="Absent where the editor is a container of its own.")
+    heartbeat_seconds: float = Field(default=30.0, description="How often the gateway proves that it lives.")
+    policy_seconds: float = Field(default=10.0, description="How long an access policy is used unasked.")
+    stop_seconds: float = Field(default=20.0, description="What a stop leaves the editor to end by itself.")
 
 
 class ProcessRecord(Message):

@@ -49,6 +49,9 @@ class NotebookBrief(Message):
     state: NotebookState
     message: str
     syncing: list[VolumeProgress] = Field(default_factory=list)
+    is_syncing: bool = Field(
+        default=False, description="A data sync waits or runs; its volumes may not be known yet."
+    )
 
 
 class SpawnPage(Message):

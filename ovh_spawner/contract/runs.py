@@ -60,7 +60,9 @@ class OpenedRun(Message):
         description="The user's variables, then the platform's (NOTEBOOK_ID, NOTEBOOK_HOST, ...)."
     )
     gateway_token: str = Field(description="Bearer token of this run's gateway at the service.", repr=False)
-    cookie_key: str = Field(description="Key that signs the notebook's cookies; stable over runs.", repr=False)
+    cookie_key: str = Field(
+        description="Key that signs the notebook's cookies; stable over runs.", repr=False
+    )
     pull: SyncJob | None = Field(description="What to bring before the editor starts.", repr=False)
 
 

@@ -1,4 +1,4 @@
-"""What can be asked for here: editors, frameworks, flavors. The catalog makes these values, the rules read them."""
+"""What can be asked for here: editors, frameworks, flavors. The catalog makes them, rules read them."""
 
 from dataclasses import dataclass
 

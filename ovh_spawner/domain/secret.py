@@ -16,5 +16,5 @@ Secret = Annotated[SecretStr, PlainSerializer(_reveal_when_asked)]
 
 
 def dump_private(message: BaseModel) -> str:
-    """Return the message as JSON with its secrets, for a 0600 file, an encrypted column or an internal call."""
+    """Return the message as JSON with its secrets, for a 0600 file, an encrypted column, an internal call."""
     return message.model_dump_json(context={"reveal": True})

@@ -35,7 +35,7 @@ class EnvironmentRequest(_Request):
 
 
 class ResourcesRequest(_Request):
-    """A flavor and a number of CPUs or of GPUs. The other fields are what our answers contain: accepted, not read."""
+    """A flavor and a number of CPUs or of GPUs. The other fields are in our answers: taken back if true."""
 
     flavor: str | None = None
     cpu: int | None = None
@@ -126,7 +126,7 @@ class SpecUpdateRequest(_Request):
 class NotebookSpec(BaseModel):
     """What a notebook is to be, complete and checked."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: str
     editor: str

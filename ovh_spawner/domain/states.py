@@ -1,8 +1,8 @@
 """States of notebooks and runs, and who may say which one was reached.
 
 A notebook has many runs. A run is STARTING, perhaps RUNNING, perhaps STOPPING, and has one end
-(STOPPED, FAILED or ERROR). How the push after the end went is kept apart, and both together give the state that
-a notebook shows.
+(STOPPED, FAILED or ERROR). How the push after the end went is kept apart, and both together give the state
+that a notebook shows.
 """
 
 from collections.abc import Iterable

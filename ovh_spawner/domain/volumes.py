@@ -18,7 +18,7 @@ class Permission(StrEnum):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class DataStoreSource(_Part):
@@ -52,6 +52,4 @@ class Volume(_Part):
     id: UUID
     mount_path: str
     permission: Permission
-    source: Annotated[
-        DataStoreSource | GitSource | StandaloneSource, Field(discriminator="type")
-    ]
+    source: Annotated[DataStoreSource | GitSource | StandaloneSource, Field(discriminator="type")]

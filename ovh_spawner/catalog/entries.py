@@ -1,0 +1,140 @@
+"""Shapes of the catalog's entries, as an operator writes them."""
+
+import re
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from string import Formatter
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+
+from ovh_spawner.domain.flavors import FlavorType
+from ovh_spawner.settings import Part
+
+_UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+_SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*([A-Za-z]*)", re.ASCII)
+_PLACEHOLDERS = frozenset({"python", "socket", "prefix", "workspace", "editor"})
+
+
+def _read_size(value: Any) -> Any:
+    """Turn '40 GiB' into bytes; numbers pass."""
+    if not isinstance(value, str):
+        return value
+    found = _SIZE.fullmatch(value.strip())
+    if found is None or found[2].upper() not in _UNITS:
+        raise ValueError("a size is a number of bytes, or a number with KiB, MiB, GiB or TiB")
+    return int(Decimal(found[1]) * _UNITS[found[2].upper()])
+
+
+def _read_instant(value: Any) -> Any:
+    """Take a date as its first instant in UTC."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("a date is written 2026-01-31, or 2026-01-31T12:00:00Z") from None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value
+
+
+def _check_command(words: tuple[str, ...]) -> tuple[str, ...]:
+    for word in words:
+        names = {name for _, name, _, _ in Formatter().parse(word) if name is not None}
+        if unknown := names - _PLACEHOLDERS:
+            known = ", ".join(f"{{{name}}}" for name in sorted(_PLACEHOLDERS))
+            raise ValueError(f"{{{min(unknown)}}} is no placeholder; allowed are {known}")
+    return words
+
+
+Size = Annotated[int, BeforeValidator(_read_size), Field(ge=0)]
+Instant = Annotated[datetime, BeforeValidator(_read_instant)]
+Words = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class EditorEntry(Part):
+    """An editor."""
+
+    name: str
+    description: str = ""
+    doc_url: str = ""
+    logo_url: str = ""
+    versions: Words
+    command: Annotated[Words, AfterValidator(_check_command)]
+    probe_path: str
+    strip_prefix: bool = False
+    environment: dict[str, str] = Field(default_factory=dict)
+
+
+class FrameworkEntry(Part):
+    """A framework; its first version is the default."""
+
+    name: str
+    description: str = ""
+    doc_url: str = ""
+    logo_url: str = ""
+    versions: Words
+    saved_paths: tuple[str, ...] = ("/workspace",)
+    incompatible_editors: tuple[str, ...] = ()
+
+
+class PriceEntry(Part):
+    """A price of one unit, from an instant on."""
+
+    valid_from: Instant
+    per_hour: Decimal = Field(ge=0, allow_inf_nan=False)
+
+
+class PerUnitEntry(Part):
+    """What one unit of a flavor has."""
+
+    cpu: int = Field(ge=1)
+    gpu: int = Field(default=0, ge=0)
+    memory: Size
+    ephemeral_storage: Size
+    private_network: int = Field(default=0, ge=0)
+    public_network: int = Field(default=0, ge=0)
+
+
+class GpuEntry(Part):
+    """A GPU flavor's card."""
+
+    brand: str
+    model: str
+    memory: Size
+
+
+class FlavorEntry(Part):
+    """A flavor."""
+
+    description: str = ""
+    type: FlavorType
+    default: bool = False
+    max: int = Field(ge=1)
+    per_unit: PerUnitEntry
+    gpu: GpuEntry | None = None
+    prices: Annotated[tuple[PriceEntry, ...], Field(min_length=1)]
+
+    @field_validator("prices")
+    @classmethod
+    def _one_price_at_a_time(cls, prices: tuple[PriceEntry, ...]) -> tuple[PriceEntry, ...]:
+        if len({price.valid_from for price in prices}) < len(prices):
+            raise ValueError("two prices hold from the same instant")
+        return prices
+
+
+class RegionEntry(Part):
+    """A region."""
+
+    name: str
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+
+
+SECTIONS: dict[str, type[Part]] = {
+    "editors": EditorEntry,
+    "frameworks": FrameworkEntry,
+    "flavors": FlavorEntry,
+    "regions": RegionEntry,
+}

@@ -1,0 +1,27 @@
+"""What a rule may know beside the request: what this deployment offers, by which door the request came."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from ovh_spawner.domain.capabilities import Capabilities
+from ovh_spawner.domain.states import Door
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolutionContext:
+    """The surroundings of one request."""
+
+    capabilities: Capabilities
+    store_aliases: frozenset[str]
+    """Data stores that the person may use."""
+    mode: Literal["local", "kubernetes"]
+    new_id: Callable[[], UUID]
+    generate_name: Callable[[str], str]
+    """From an editor's id to a name for a notebook that was given none."""
+    door: Door
+    git_file_urls: bool = False
+    """True: repositories may be folders of this machine (tests, never a deployment)."""
+    notebook_id: UUID | None = None
+    """The notebook that is changed: its own platform labels may be sent back."""

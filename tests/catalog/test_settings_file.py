@@ -1,0 +1,116 @@
+from decimal import Decimal
+
+import pytest
+
+from ovh_spawner.catalog.settings_file import load_installation, load_settings
+from ovh_spawner.catalog.yaml_source import YamlSource
+from ovh_spawner.errors import ConfigError
+from ovh_spawner.settings import Settings
+
+
+def written(folder, text):
+    path = folder / "settings.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def mistake(folder, text):
+    with pytest.raises(ConfigError) as refused:
+        load_installation(written(folder, text))
+    return str(refused.value).replace(f"{folder}/", "")
+
+
+def test_no_file_and_an_empty_file_mean_every_default(tmp_path):
+    assert load_settings(None) == Settings()
+    assert load_settings(written(tmp_path, "")) == Settings()
+    assert load_settings(written(tmp_path, "# all commented out\ndeployment:\n")) == Settings()
+
+
+def test_settings_are_read_by_their_names_in_the_file(tmp_path):
+    settings, catalog = load_installation(
+        written(
+            tmp_path,
+            """
+            deployment: {region: BHS}
+            service: {reconcileSeconds: 2.5}
+            local: {simulatedGpus: 4}
+            dataStores:
+              DEMO: {type: s3, endpoint: "http://127.0.0.1:9000", accessKeyEnv: A, secretKeyEnv: B}
+            catalog:
+              flavors: {ai1-1-cpu: {max: 6}}
+            """,
+        )
+    )
+
+    assert settings.service.reconcile_seconds == 2.5
+    assert settings.local.simulated_gpus == 4
+    assert settings.data_stores["DEMO"].access_key_env == "A"
+    assert catalog.region == "BHS"
+    assert catalog.flavor("ai1-1-cpu").max == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "deployment:\n  region: GRA\n  hubid: x",
+            "settings.yaml:3: deployment: The key 'hubid' is not known here. Did you mean 'hubId'?",
+        ),
+        (
+            "deploiment: {}",
+            "settings.yaml:1: The key 'deploiment' is not known here. Did you mean 'deployment'?",
+        ),
+        (
+            "project:\n  gpuQuota: -1",
+            "settings.yaml:2: project.gpuQuota: must be at least 0, not -1.",
+        ),
+        (
+            "project:\n  gpuQuota: many",
+            "settings.yaml:2: project.gpuQuota: must be a whole number, not 'many'.",
+        ),
+        (
+            "dataStores:\n  s3:\n    type: s3\n    endpont: x",
+            "settings.yaml:4: dataStores.s3: The key 'endpont' is not known here. Did you mean 'endpoint'?",
+        ),
+        ("dataStores:\n  s3:\n    type: s3", "settings.yaml:2: dataStores.s3.endpoint: is required.\n"),
+        (
+            "dataStores:\n  s3:\n    type: s3",
+            "settings.yaml:2: dataStores.s3.accessKeyEnv: is required.",
+        ),
+        ("dataStores:\n  s3: {type: s4}", "settings.yaml:2: dataStores.s3: "),
+        ("- a", "settings.yaml:1: must be an object, not a list."),
+        ("text", "settings.yaml:1: must be an object, not 'text'."),
+        ("a: [1", "settings.yaml:1: this is no valid YAML"),
+        ("project: {}\nproject: {}", "settings.yaml:2: this is no valid YAML: found duplicate key"),
+        (
+            "catalog:\n  flavors:\n    ai1-1-gpu:\n      maks: 2",
+            "settings.yaml:4: catalog.flavors.ai1-1-gpu.maks: ",
+        ),
+        ("deployment:\n  region: XYZ", "deployment.region: Region 'XYZ' is not known. Allowed: GRA, BHS."),
+    ],
+)
+def test_a_mistake_is_named_by_file_line_and_nearest_key(tmp_path, text, said):
+    assert said in mistake(tmp_path, text)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="Cannot read"):
+        load_settings(tmp_path / "absent.yaml")
+    (tmp_path / "settings.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="Cannot read"):
+        load_settings(tmp_path / "settings.yaml")
+
+
+def test_numbers_are_exact_and_places_are_known():
+    source = YamlSource.parse("a:\n  b:\n  - 0.1\n  - {c: 1e3}\n1: yes\nd: 0x10\n", "x.yaml")
+
+    assert source.data == {"a": {"b": [Decimal("0.1"), {"c": Decimal(1000)}]}, "1": "yes", "d": 16}
+    assert source.locate(("a", "b", 1, "c")) == "x.yaml:4"
+    assert source.locate(("a", "b", 1, "missing")) == "x.yaml:4"
+    assert source.locate(("missing",)) is None
+    assert source.at("a").locate(("b", 0)) == "x.yaml:3"
+    assert source.at("a").data == {"b": [Decimal("0.1"), {"c": Decimal(1000)}]}
+
+
+def test_a_tag_that_would_run_code_is_plain_text():
+    assert YamlSource.parse("a: !!python/object/apply:os.system [x]", "x.yaml").data == {"a": ["x"]}
