@@ -1,0 +1,106 @@
+"""A real OpenStack Swift for tests: Debian's ``swift-*`` servers with one replica and its own sign-in (version 1).
+
+It needs the packages swift, swift-proxy, swift-account, swift-container, swift-object and memcached; where they are
+missing, :func:`swift_is_installed` says so and tests skip.
+"""
+
+import getpass
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_KINDS = ("account", "container", "object")
+
+
+@dataclass
+class SwiftServer:
+    """Where it answers, and its only account."""
+
+    auth_url: str
+    user: str = "test:tester"
+    key: str = "testing-key"
+
+
+def swift_is_installed() -> bool:
+    return all(shutil.which(name) for name in ("swift-proxy-server", "swift-ring-builder", "memcached"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _answers(port: int, *, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < deadline, f"nothing answers on port {port}"
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _write_storage(folder: Path, kind: str, port: int) -> None:
+    builder = str(folder / f"{kind}.builder")
+    device = f"r1z1-127.0.0.1:{port}/disk"
+    for arguments in (["create", "6", "1", "1"], ["add", device, "1"], ["rebalance"]):
+        subprocess.run(["swift-ring-builder", builder, *arguments], check=False, capture_output=True)
+    (folder / f"{kind}-server.conf").write_text(
+        f"[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = {port}\nswift_dir = {folder}\ndevices = {folder}/devices\n"
+        f"mount_check = false\nuser = {getpass.getuser()}\nworkers = 0\n"
+        f"[pipeline:main]\npipeline = {kind}-server\n[app:{kind}-server]\nuse = egg:swift#{kind}\n"
+    )
+
+
+def _write_proxy(folder: Path, server: SwiftServer, *, port: int, cache: int) -> None:
+    account = server.user.replace(":", "_")
+    filters = ("catch_errors", "listing_formats")
+    (folder / "proxy-server.conf").write_text(
+        f"[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = {port}\nswift_dir = {folder}\n"
+        f"user = {getpass.getuser()}\nworkers = 0\n"
+        "[pipeline:main]\npipeline = catch_errors cache listing_formats tempauth proxy-server\n"
+        "[app:proxy-server]\nuse = egg:swift#proxy\naccount_autocreate = true\n"
+        "[filter:tempauth]\nuse = egg:swift#tempauth\n"
+        f"user_{account} = {server.key} .admin http://127.0.0.1:{port}/v1/AUTH_test\n"
+        f"[filter:cache]\nuse = egg:swift#memcache\nmemcache_servers = 127.0.0.1:{cache}\n"
+        + "".join(f"[filter:{name}]\nuse = egg:swift#{name}\n" for name in filters)
+    )
+
+
+@contextmanager
+def _process(command: list[str], log: Path) -> Iterator[None]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@contextmanager
+def swift_server(folder: Path) -> Iterator[SwiftServer]:
+    """Run a Swift whose disk is a folder."""
+    (folder / "devices/disk").mkdir(parents=True)
+    ports = {name: _free_port() for name in (*_KINDS, "proxy", "cache")}
+    server = SwiftServer(f"http://127.0.0.1:{ports['proxy']}/auth/v1.0")
+    for kind in _KINDS:
+        _write_storage(folder, kind, ports[kind])
+    _write_proxy(folder, server, port=ports["proxy"], cache=ports["cache"])
+    cache = ["memcached", "-l", "127.0.0.1", "-p", str(ports["cache"]), "-u", "nobody", "-m", "16"]
+    with ExitStack() as stack:
+        stack.enter_context(_process(cache, folder / "cache.log"))
+        for name in (*_KINDS, "proxy"):
+            command = [f"swift-{name}-server", str(folder / f"{name}-server.conf")]
+            stack.enter_context(_process(command, folder / f"{name}.log"))
+        for port in ports.values():
+            _answers(port)
+        yield server
