@@ -1,0 +1,83 @@
+"""What the hub asks about notebooks: options into a record, the spawn page, the state, the deletion."""
+
+from pydantic import Field
+
+from ovh_spawner.contract.notebooks import NotebookBrief, SpawnPage
+from ovh_spawner.contract.runs import NotebookReference, ResolveRequest
+from ovh_spawner.errors import NotFoundError
+from ovh_spawner.service.api.handlers import path_id
+from ovh_spawner.service.api.json_body import read_message
+from ovh_spawner.service.api.parameters import Parameters
+from ovh_spawner.service.api.routes import Call, Caller, NoParameters, Routes
+from ovh_spawner.service.operations.actors import Actor
+
+ROUTES = Routes("hub", caller=Caller.HUB)
+
+
+class ServerParameters(Parameters):
+    """A server of the hub."""
+
+    user: str = Field(max_length=255)
+    server: str = Field(default="", max_length=255)
+
+
+@ROUTES.route(
+    "POST",
+    "/internal/v1/notebooks/resolve",
+    answer=NotebookReference,
+    body=ResolveRequest,
+    errors=(400, 404),
+)
+async def resolve(call: Call[NoParameters]) -> NotebookReference:
+    """Turn a hub user's options into a stored record."""
+    return await call.service.operations.notebooks.resolve(read_message(ResolveRequest, call.body))
+
+
+@ROUTES.route(
+    "GET",
+    "/internal/v1/spawn-page",
+    answer=SpawnPage,
+    query=ServerParameters,
+)
+async def get_spawn_page(call: Call[ServerParameters]) -> SpawnPage:
+    """Get what the spawn page shows."""
+    return await call.service.operations.capabilities.spawn_page(call.query.user, call.query.server)
+
+
+@ROUTES.route(
+    "GET",
+    "/internal/v1/notebooks",
+    answer=NotebookBrief,
+    query=ServerParameters,
+    errors=(404,),
+)
+async def find_notebook(call: Call[ServerParameters]) -> NotebookBrief:
+    """Say where the notebook of a server stands."""
+    return await _of_server(call)
+
+
+@ROUTES.route(
+    "POST",
+    "/internal/v1/notebooks/save",
+    query=ServerParameters,
+    errors=(400, 404),
+)
+async def save_notebook(call: Call[ServerParameters]) -> None:
+    """Push the notebook of a server now, for its owner; what is being saved already goes on."""
+    found = await _of_server(call)
+    if not found.is_syncing:
+        owner = Actor(name=call.query.user, admin=False)
+        await call.service.operations.sync.request(owner, found.notebook, {"direction": "push"})
+
+
+async def _of_server(call: Call[ServerParameters]) -> NotebookBrief:
+    found = await call.service.operations.notebooks.find_by_server(call.query.user, call.query.server)
+    if found is None:
+        raise NotFoundError("notebook of the server", call.query.server)
+    return found
+
+
+@ROUTES.route("DELETE", "/internal/v1/notebooks/{notebook}", errors=(404,))
+async def delete_notebook(call: Call[NoParameters]) -> None:
+    """Delete a notebook that the hub forgets."""
+    await call.service.operations.notebooks.delete_by_hub(path_id(call.path["notebook"], "notebook"))

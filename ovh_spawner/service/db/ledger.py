@@ -1,0 +1,110 @@
+"""The ledger's door: one unit of work per use case, on SQLite or PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from ovh_spawner.errors import LedgerUnavailableError
+from ovh_spawner.service.db.access_codes import AccessCodeRepository
+from ovh_spawner.service.db.datastores import DataStoreRepository
+from ovh_spawner.service.db.migrate import upgrade
+from ovh_spawner.service.db.notebooks import NotebookRepository
+from ovh_spawner.service.db.projects import ProjectRepository
+from ovh_spawner.service.db.runs import RunRepository
+from ovh_spawner.service.db.statements import StatementRepository
+from ovh_spawner.service.db.syncs import SyncRepository
+from ovh_spawner.service.db.transitions import TransitionRepository
+from ovh_spawner.service.secrets import Vault
+
+BUSY_MILLISECONDS = 15_000
+"""How long a writer waits for another process's write on SQLite; ours take milliseconds."""
+
+_BEGIN = "ovh_begin"
+
+
+class UnitOfWork:
+    """One transaction: all of it is stored, or nothing."""
+
+    def __init__(self, connection: AsyncConnection, vault: Vault) -> None:
+        self.projects = ProjectRepository(connection)
+        self.notebooks = NotebookRepository(connection, vault)
+        self.runs = RunRepository(connection, vault)
+        self.transitions = TransitionRepository(connection)
+        self.syncs = SyncRepository(connection)
+        self.data_stores = DataStoreRepository(connection, vault)
+        self.access_codes = AccessCodeRepository(connection)
+        self.statements = StatementRepository(connection)
+
+
+class Ledger:
+    """The database behind the service."""
+
+    def __init__(self, url: str, vault: Vault) -> None:
+        self._engine = _open_engine(url)
+        self._vault = vault
+        # SQLite has one writer: ours queue here, fairly, instead of polling the file's lock.
+        is_sqlite = self._engine.dialect.name == "sqlite"
+        self._writers: asyncio.Lock | nullcontext[None] = asyncio.Lock() if is_sqlite else nullcontext()
+
+    async def migrate(self) -> None:
+        """Bring the tables to this version; safe when several replicas start at once."""
+        async with self._transaction("BEGIN IMMEDIATE") as connection:
+            await connection.run_sync(upgrade)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[UnitOfWork]:
+        async with self._transaction("BEGIN") as connection:
+            yield UnitOfWork(connection, self._vault)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[UnitOfWork]:
+        """Begin with the write lock: two of these never work on a stale count."""
+        async with self._writers, self._transaction("BEGIN IMMEDIATE") as connection:
+            yield UnitOfWork(connection, self._vault)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execution_options(**{_BEGIN: begin})
+                async with connection.begin():
+                    yield connection
+        except (OperationalError, InterfaceError, PoolTimeoutError) as exc:
+            raise LedgerUnavailableError(
+                "The ledger does not answer, so nothing was changed. Try again in a moment."
+            ) from exc
+
+
+def _open_engine(url: str) -> AsyncEngine:
+    engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not begin transactions by itself: we choose between reading and writing ones.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        f"busy_timeout={BUSY_MILLISECONDS}",
+        "foreign_keys=ON",
+        "synchronous=FULL",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))

@@ -1,0 +1,1 @@
+"""Alembic's scripts: every change of the tables, in order. Additive first, destructive a release later."""

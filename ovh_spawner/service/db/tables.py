@@ -1,0 +1,170 @@
+"""The tables. A change here needs a migration; a test compares both."""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from ovh_spawner.service.db.types import UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    # The row is also the lock of everything that a quota decides.
+    Column("name", String(255), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+notebooks = Table(
+    "notebooks",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("project", String(255), ForeignKey("projects.name"), nullable=False),
+    Column("hub", String(255), nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("server_name", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("spec", JSON, nullable=False, comment="without secrets"),
+    Column("secrets", Text, nullable=False, comment="sealed: environment values, git passwords"),
+    Column("revision", Integer, nullable=False),
+    Column("cookie_key", Text, nullable=False, comment="sealed"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("deletion", String(16), nullable=False, comment="no, after_push or now"),
+    Column("deleted_at", UtcDateTime),
+    # No foreign key: runs point at notebooks already, and a circle helps nobody.
+    Column("last_run", Uuid),
+)
+Index(
+    "uq_notebooks_server",
+    notebooks.c.hub,
+    notebooks.c.owner,
+    notebooks.c.server_name,
+    unique=True,
+    sqlite_where=text("deleted_at IS NULL"),
+    postgresql_where=text("deleted_at IS NULL"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("notebook", Uuid, ForeignKey("notebooks.id"), nullable=False),
+    Column("project", String(255), nullable=False),
+    Column("hub", String(255), nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("notebook_name", String(255), nullable=False),
+    Column("flavor", String(255), nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("cpus", Integer, nullable=False),
+    Column("gpus", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("attempt", Uuid, unique=True, comment="the spawner's start that this run belongs to"),
+    Column("gateway_token", Text, nullable=False, comment="sealed"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("last_alive_at", UtcDateTime, nullable=False),
+    Column("launched", Boolean, nullable=False, comment="a process of the user may have run"),
+    # What follows is computed from the transitions and kept for queries.
+    Column("state", String(16), nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("running_at", UtcDateTime),
+    Column("stopped_at", UtcDateTime, comment="end of the billed time"),
+    Column("ended_at", UtcDateTime),
+    Column("push", String(16), nullable=False),
+    Column("push_message", Text, nullable=False),
+    Column("unsaved", JSON, nullable=False, comment="ids of volumes that the push after the end still owes"),
+)
+_OPEN = "state NOT IN ('STOPPED', 'FAILED', 'ERROR')"
+Index(
+    "uq_runs_open",
+    runs.c.notebook,
+    unique=True,
+    sqlite_where=text(_OPEN),
+    postgresql_where=text(_OPEN),
+)
+Index("ix_runs_project_state", runs.c.project, runs.c.state)
+Index("ix_runs_project_created_at", runs.c.project, runs.c.created_at)
+Index("ix_runs_push", runs.c.push)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("run", Uuid, ForeignKey("runs.id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    UniqueConstraint("run", "state", "source"),
+)
+
+data_syncs = Table(
+    "data_syncs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("notebook", Uuid, ForeignKey("notebooks.id"), nullable=False),
+    Column("run", Uuid, ForeignKey("runs.id")),
+    Column("direction", String(8), nullable=False),
+    Column("manual", Boolean, nullable=False),
+    Column("volume", Uuid, comment="the one volume asked for"),
+    Column("state", String(32), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("volumes", JSON, nullable=False, comment="progress of each volume"),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+)
+Index("ix_data_syncs_notebook", data_syncs.c.notebook, data_syncs.c.created_at)
+Index("ix_data_syncs_state", data_syncs.c.state)
+
+data_stores = Table(
+    "data_stores",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("project", String(255), ForeignKey("projects.name"), nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("alias", String(64), nullable=False),
+    Column("type", String(16), nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("region", String(255), nullable=False),
+    Column("credentials", Text, nullable=False, comment="sealed"),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("project", "owner", "alias"),
+)
+
+access_codes = Table(
+    "access_codes",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("notebook", Uuid, ForeignKey("notebooks.id"), nullable=False),
+    Column("run", Uuid, ForeignKey("runs.id"), nullable=False),
+    Column("user", String(255), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("used_at", UtcDateTime),
+)
+Index("ix_access_codes_expires_at", access_codes.c.expires_at)

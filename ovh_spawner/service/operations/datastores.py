@@ -1,0 +1,244 @@
+"""Data stores: what the operator offers to everyone, and what a person adds for themselves.
+
+A person's own stores are theirs alone, as their notebooks are: one project does not mean one set of keys.
+"""
+
+import json
+from collections import Counter
+from typing import Any, Literal
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from ovh_spawner.constants import DEFAULT_PROJECT
+from ovh_spawner.contract.sync import Source as SyncSource
+from ovh_spawner.contract.sync import SyncState, SyncVolume
+from ovh_spawner.domain.problems import problems_from
+from ovh_spawner.domain.secret import Secret
+from ovh_spawner.domain.volumes import Permission
+from ovh_spawner.errors import InvalidSpecError, NotFoundError, Problem
+from ovh_spawner.service.db.records import DataStoreRecord
+from ovh_spawner.service.operations.actors import Actor
+from ovh_spawner.service.operations.means import Means
+from ovh_spawner.service.operations.sync_jobs import customer_source, platform_source
+from ovh_spawner.service.operations.views import DataStoreView, StoreCheck
+from ovh_spawner.settings import FolderStoreSettings, S3StoreSettings, SwiftStoreSettings
+
+CHECKS_OF_ONE = 2
+"""Connection tests of one person at a time: nobody makes the others wait with stores that do not answer."""
+
+CHECKED_CONTAINER = "ovh-spawner-connection-check"
+"""Asked for by the connection test. It need not be there: that the store says so proves the credentials."""
+
+ALIAS = r"^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$"
+
+REACHED = frozenset({SyncState.DONE, SyncState.NOT_FOUND, SyncState.FORBIDDEN})
+"""Answers that a store gives only to valid credentials; a narrow key may be forbidden to look at a strange
+bucket."""
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_alias=True, validate_by_name=False, extra="forbid", strict=True
+    )
+
+
+class S3Credentials(_Request):
+    """Keys of an S3 data store."""
+
+    access_key: Secret = Field(min_length=1)
+    secret_key: Secret = Field(min_length=1)
+    region: str = Field(default="us-east-1", min_length=1)
+
+
+class SwiftCredentials(_Request):
+    """Sign-in of a Swift data store."""
+
+    user: str = Field(min_length=1)
+    key: Secret = Field(min_length=1)
+    tenant: str = ""
+    region: str = ""
+    domain: str = ""
+    auth_version: Literal[1, 2, 3] = 3
+
+
+class Credentials(_Request):
+    """Exactly the part that the type of the data store names."""
+
+    s3: S3Credentials | None = None
+    swift: SwiftCredentials | None = None
+    git: dict[str, Any] | None = Field(default=None, repr=False)
+
+
+class DataStoreRequest(_Request):
+    """A data store that a person adds; the vendor's shape, with Swift beside S3."""
+
+    alias: str = Field(pattern=ALIAS)
+    type: Literal["s3", "swift", "git"]
+    endpoint: str = Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$", max_length=2048)
+    credentials: Credentials
+    owner: Literal["customer"] = "customer"
+    prefix: str | None = None
+
+
+class DataStoreOperations:
+    """Use cases of data stores."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._checking: Counter[str] = Counter()
+
+    async def list(self, actor: Actor) -> tuple[DataStoreView, ...]:
+        """Return what this person may use, without credentials."""
+        async with self._means.ledger.reading() as unit:
+            own = await unit.data_stores.list(project=DEFAULT_PROJECT, owner=actor.name)
+        platform = (self._platform_view(alias) for alias in sorted(self._means.settings.data_stores))
+        return (*platform, *(_view(record) for record in own))
+
+    async def get(self, actor: Actor, alias: str) -> DataStoreView:
+        if alias in self._means.settings.data_stores:
+            return self._platform_view(alias)
+        return _view(await self._get(actor, alias))
+
+    async def add(self, actor: Actor, data: object, *, skip_check: bool = False) -> DataStoreView:
+        """Keep a data store with its credentials, sealed.
+
+        Raises:
+            InvalidSpecError: the request is malformed, the alias taken, or the credentials are refused.
+
+        """
+        request = _parse(data)
+        if request.alias in self._means.settings.data_stores:
+            raise InvalidSpecError.one(
+                "alias", f"{request.alias!r} is a data store of the platform; choose another alias."
+            )
+        record = self._record(request, actor)
+        if not skip_check:
+            found = await self._try(actor, customer_source(record, container=CHECKED_CONTAINER))
+            if found.state is not SyncState.DONE:
+                raise InvalidSpecError.one(
+                    "credentials" if found.state is SyncState.INVALID_CREDENTIALS else "endpoint",
+                    f"{found.message} The data store was not added.",
+                )
+        async with self._means.ledger.writing() as unit:
+            await unit.projects.lock(DEFAULT_PROJECT, record.created_at)
+            if not await unit.data_stores.add(record):
+                raise InvalidSpecError.one(
+                    "alias", f"You have a data store {request.alias!r} already; remove it first."
+                )
+        return _view(record)
+
+    async def check(self, actor: Actor, alias: str) -> StoreCheck:
+        """Try to reach the data store with its credentials."""
+        if alias in self._means.settings.data_stores:
+            source = platform_source(self._means, alias, container=CHECKED_CONTAINER)
+        else:
+            source = customer_source(await self._get(actor, alias), container=CHECKED_CONTAINER)
+        return await self._try(actor, source)
+
+    async def remove(self, actor: Actor, alias: str) -> None:
+        """Forget a data store. Notebooks that use it cannot sync with it any more."""
+        if alias in self._means.settings.data_stores:
+            raise InvalidSpecError.one("alias", f"{alias!r} is a data store of the platform; it stays.")
+        async with self._means.ledger.writing() as unit:
+            if not await unit.data_stores.remove(project=DEFAULT_PROJECT, owner=actor.name, alias=alias):
+                raise NotFoundError("data store", alias)
+
+    async def aliases(self, actor: Actor) -> frozenset[str]:
+        """Return the names that this person's volumes may use."""
+        async with self._means.ledger.reading() as unit:
+            own = await unit.data_stores.list(project=DEFAULT_PROJECT, owner=actor.name)
+        return frozenset(self._means.settings.data_stores) | {record.alias for record in own}
+
+    async def _get(self, actor: Actor, alias: str) -> DataStoreRecord:
+        async with self._means.ledger.reading() as unit:
+            found = await unit.data_stores.find(project=DEFAULT_PROJECT, owner=actor.name, alias=alias)
+        if found is None:
+            raise NotFoundError("data store", alias)
+        return found
+
+    async def _try(self, actor: Actor, source: SyncSource) -> StoreCheck:
+        if self._checking[actor.name] >= CHECKS_OF_ONE:
+            raise InvalidSpecError.one(
+                "", f"{CHECKS_OF_ONE} of your data stores are being checked already; try again in a moment."
+            )
+        self._checking[actor.name] += 1
+        try:
+            return await self._ask(source)
+        finally:
+            self._checking[actor.name] -= 1
+
+    async def _ask(self, source: SyncSource) -> StoreCheck:
+        volume = SyncVolume(
+            id=uuid4(), mount_path="connection", path="", permission=Permission.RO, source=source
+        )
+        report = await self._means.runner.check([volume], seconds=3 * self._means.patience.check)
+        if report is None:
+            return StoreCheck(SyncState.TRANSIENT_ERROR, "The data store does not answer in time.")
+        [found] = report.volumes
+        if found.state in REACHED:
+            return StoreCheck(SyncState.DONE)
+        return StoreCheck(found.state, found.message)
+
+    def _record(self, request: DataStoreRequest, actor: Actor) -> DataStoreRecord:
+        chosen = request.credentials.s3 or request.credentials.swift
+        if chosen is None:
+            raise InvalidSpecError.one("credentials", f"The credentials need the part {request.type!r}.")
+        values = chosen.model_dump(context={"reveal": True})
+        return DataStoreRecord(
+            id=uuid4(),
+            project=DEFAULT_PROJECT,
+            owner=actor.name,
+            alias=request.alias,
+            type=request.type,
+            endpoint=request.endpoint,
+            region=values.pop("region"),
+            credentials=json.dumps(values),
+            created_at=self._means.now(),
+        )
+
+    def _platform_view(self, alias: str) -> DataStoreView:
+        store = self._means.settings.data_stores[alias]
+        match store:
+            case S3StoreSettings():
+                endpoint, region = store.endpoint, store.region
+            case SwiftStoreSettings():
+                endpoint, region = store.auth_url, store.region
+            case FolderStoreSettings():
+                # Where the operator keeps it is nobody's business.
+                endpoint, region = "", ""
+        return DataStoreView(alias, store.type, "ovhcloud", endpoint, region)
+
+
+def _parse(data: object) -> DataStoreRequest:
+    try:
+        request = DataStoreRequest.model_validate(data)
+    except ValidationError as exc:
+        raise InvalidSpecError(problems_from(exc, model=DataStoreRequest)) from None
+    problems = []
+    if request.type == "git":
+        problems.append(
+            Problem(
+                "type", "Data stores of type 'git' are not offered yet; give the repository as publicGit."
+            )
+        )
+    if request.prefix:
+        problems.append(Problem("prefix", "A data store has no prefix here; give the volume one."))
+    given = {name for name in ("s3", "swift", "git") if getattr(request.credentials, name) is not None}
+    if given != {request.type}:
+        problems.append(
+            Problem(
+                "credentials",
+                f"A data store of type {request.type!r} needs exactly the part {request.type!r}.",
+            )
+        )
+    if problems:
+        raise InvalidSpecError(problems)
+    return request
+
+
+def _view(record: DataStoreRecord) -> DataStoreView:
+    return DataStoreView(
+        record.alias, record.type, "customer", record.endpoint, record.region, record.created_at
+    )

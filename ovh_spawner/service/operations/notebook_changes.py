@@ -1,0 +1,175 @@
+"""How a stored spec changes: by an update of our API, or by options that came through the hub."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+import structlog
+
+from ovh_spawner.constants import DEFAULT_PROJECT
+from ovh_spawner.contract.runs import NotebookReference, ResolveRequest
+from ovh_spawner.domain.resolution import parse_request, parse_update, resolve, update
+from ovh_spawner.domain.spec import NotebookSpec, SpecUpdateRequest
+from ovh_spawner.domain.states import STARTABLE, Door, NotebookState, PushState
+from ovh_spawner.errors import NotFoundError
+from ovh_spawner.service.db.ledger import UnitOfWork
+from ovh_spawner.service.db.records import NotebookRecord, RunRecord
+from ovh_spawner.service.operations.actors import Actor
+from ovh_spawner.service.operations.datastores import DataStoreOperations
+from ovh_spawner.service.operations.means import Means
+from ovh_spawner.service.operations.notebook_records import find_server_notebook, new_notebook
+from ovh_spawner.service.operations.run_books import pushed_volumes
+from ovh_spawner.service.operations.specs import default_request, resolution_context
+from ovh_spawner.service.operations.standing import (
+    Standing,
+    get_standing,
+    refusal,
+    standing_of,
+)
+from ovh_spawner.service.operations.store_checks import refuse_bad_buckets
+
+logger = structlog.get_logger()
+
+ANY_TIME = {"labels", "name"}
+"""Parts of a spec that a running notebook does not use."""
+
+CHANGEABLE = STARTABLE | {NotebookState.SYNC_FAILED}
+"""SYNC_FAILED too: taking the volume out that cannot be saved is one way to get on."""
+
+REFERENCE_KEYS = {"notebook", "revision"}
+
+
+class NotebookChanges:
+    """Changes of specs."""
+
+    def __init__(self, means: Means, datastores: DataStoreOperations) -> None:
+        self._means = means
+        self._datastores = datastores
+
+    async def update(self, actor: Actor, notebook: UUID, data: object) -> None:
+        """Change what the request names.
+
+        Raises:
+            InvalidSpecError: naming everything that is wrong; nothing was changed.
+            WrongStateError: the notebook runs, and more than labels and name were to change.
+
+        """
+        request = parse_update(data)
+        async with self._means.ledger.reading() as unit:
+            standing = await get_standing(unit, notebook, actor)
+        aliases = await self._datastores.aliases(Actor(standing.notebook.owner))
+        context = resolution_context(self._means, Door.API, aliases, notebook=notebook)
+        changed = update(standing.notebook.spec, request, context)
+        await refuse_bad_buckets(self._means, changed, standing.notebook, before=standing.notebook.spec)
+        await self._store(actor, notebook, lambda spec: update(spec, request, context), request=request)
+
+    async def set_label(self, actor: Actor, notebook: UUID, *, name: str, value: str | None) -> None:
+        """Set one label; None removes it."""
+        context = resolution_context(self._means, Door.API, frozenset(), notebook=notebook)
+        # Checked as a request of its own, then set on what is stored by then.
+        request = parse_update({"labels": {name: value}})
+
+        def change(spec: NotebookSpec) -> NotebookSpec:
+            together = parse_update({"labels": {**spec.labels, name: value}})
+            return update(spec, together, context)
+
+        await self._store(actor, notebook, change, request=request)
+
+    async def resolve(self, request: ResolveRequest) -> NotebookReference:
+        """Return the reference of what a hub user asked for.
+
+        Raises:
+            NotFoundError: the options refer to a notebook of another server.
+            InvalidSpecError: naming everything that is wrong; nothing was stored.
+            WrongStateError: the options change a notebook that runs or is being saved.
+
+        """
+        options = request.options or {}
+        async with self._means.ledger.reading() as unit:
+            record = await find_server_notebook(
+                unit, self._means, user=request.user, server_name=request.server_name
+            )
+            standing = await standing_of(unit, record) if record else None
+        if options and set(options) == REFERENCE_KEYS:
+            return _checked_reference(record, options["notebook"])
+        if record and standing and not options:
+            return NotebookReference(notebook=record.id, revision=record.revision)
+        return await self._resolve_spec(request, standing)
+
+    async def _resolve_spec(self, request: ResolveRequest, standing: Standing | None) -> NotebookReference:
+        current = standing.notebook if standing else None
+        asked = parse_request(request.options or default_request(self._means.capabilities()))
+        aliases = await self._datastores.aliases(Actor(request.user))
+        context = resolution_context(
+            self._means, request.door, aliases, notebook=current.id if current else None
+        )
+        spec = resolve(asked, context, current.spec if current else None)
+        draft = current or new_notebook(
+            self._means, spec, owner=request.user, server_name=request.server_name
+        )
+        await refuse_bad_buckets(self._means, spec, draft, before=current.spec if current else None)
+        async with self._means.ledger.writing() as unit:
+            await unit.projects.lock(DEFAULT_PROJECT, self._means.now())
+            found = await find_server_notebook(
+                unit, self._means, user=request.user, server_name=request.server_name
+            )
+            if found is None:
+                await unit.notebooks.add(draft)
+                logger.info(
+                    "notebook_created", notebook=str(draft.id), owner=draft.owner, door=request.door.value
+                )
+                return NotebookReference(notebook=draft.id, revision=draft.revision)
+            changed = await self._save(unit, await standing_of(unit, found), spec)
+        return NotebookReference(notebook=changed.id, revision=changed.revision)
+
+    async def _store(
+        self,
+        actor: Actor,
+        notebook: UUID,
+        change: Callable[[NotebookSpec], NotebookSpec],
+        *,
+        request: SpecUpdateRequest,
+    ) -> None:
+        async with self._means.ledger.writing() as unit:
+            standing = await get_standing(unit, notebook, actor)
+            await unit.projects.lock(standing.notebook.project, self._means.now())
+            standing = await get_standing(unit, notebook, actor)
+            spec = change(standing.notebook.spec)
+            wanted = {name for name in request.model_fields_set if getattr(request, name) is not None}
+            if wanted <= ANY_TIME and standing.state is not NotebookState.DELETING:
+                record = standing.notebook
+                await unit.notebooks.save(
+                    replace(record, spec=spec, revision=record.revision + 1, updated_at=self._means.now())
+                )
+                return
+            await self._save(unit, standing, spec)
+
+    async def _save(self, unit: UnitOfWork, standing: Standing, spec: NotebookSpec) -> NotebookRecord:
+        record = standing.notebook
+        if spec == record.spec:
+            return record
+        if standing.state not in CHANGEABLE:
+            raise await refusal(unit, standing)
+        changed = replace(record, spec=spec, revision=record.revision + 1, updated_at=self._means.now())
+        await unit.notebooks.save(changed)
+        if standing.run and standing.run.push is PushState.FAILED:
+            await unit.runs.save(_owing(standing.run, record.spec, spec))
+        return changed
+
+
+def _owing(run: RunRecord, before: NotebookSpec, after: NotebookSpec) -> RunRecord:
+    """Return the run that owes what is still to be saved when volumes have changed.
+
+    A mount path that was unsaved stays unsaved, whatever it is saved to now; one that is gone is given up.
+    """
+    paths = {volume.mount_path for volume in before.volumes if volume.id in run.unsaved}
+    pushed = set(pushed_volumes(after))
+    unsaved = tuple(v.id for v in after.volumes if v.id in pushed and v.mount_path in paths)
+    return replace(run, unsaved=unsaved, push=PushState.FAILED if unsaved else PushState.DONE)
+
+
+def _checked_reference(record: NotebookRecord | None, notebook: object) -> NotebookReference:
+    if record is None or str(notebook) != str(record.id):
+        raise NotFoundError("notebook", str(notebook)[:64])
+    # The newest revision, whatever an older start of this server had: a change is meant to be used.
+    return NotebookReference(notebook=record.id, revision=record.revision)

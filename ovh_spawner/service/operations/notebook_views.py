@@ -1,0 +1,121 @@
+"""From the ledger's rows to what can be shown of notebooks: a whole page with a fixed number of queries."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import quote
+
+from ovh_spawner.contract.notebooks import NotebookBrief
+from ovh_spawner.domain.labels import platform_labels
+from ovh_spawner.domain.states import RunState, Transition, best
+from ovh_spawner.service.db.ledger import UnitOfWork
+from ovh_spawner.service.db.records import NotebookRecord, RunRecord, SyncRecord
+from ovh_spawner.service.operations.standing import Standing, state_of
+from ovh_spawner.service.operations.status_texts import notebook_status, run_code, sync_code
+from ovh_spawner.service.operations.views import DataSyncView, NotebookView, RunView
+from ovh_spawner.settings import Settings
+
+SHOWN_SYNCS = 20
+"""Of each notebook; older ones say nothing about where it stands."""
+
+
+async def view_notebooks(
+    unit: UnitOfWork, records: Sequence[NotebookRecord], *, settings: Settings, now: datetime
+) -> list[NotebookView]:
+    """Return the notebooks as they can be shown, in the order given."""
+    ids = [record.id for record in records]
+    runs = await unit.runs.get_many(record.last_run for record in records if record.last_run)
+    transitions = await unit.transitions.of_runs(runs)
+    syncs = await unit.syncs.list_newest(ids, SHOWN_SYNCS)
+    seconds = await unit.runs.seconds_running(ids, now)
+    times = await unit.runs.last_times(ids)
+    views = []
+    for record in records:
+        run = runs.get(record.last_run) if record.last_run else None
+        started_at, stopped_at = times.get(record.id, (None, None))
+        known = syncs.get(record.id, ())
+        state = state_of(record, run)
+        code, message = notebook_status(state, run, known)
+        views.append(
+            NotebookView(
+                id=record.id,
+                project=record.project,
+                owner=record.owner,
+                server_name=record.server_name,
+                created_at=record.created_at,
+                updated_at=record.updated_at,
+                spec=record.spec,
+                labels={**record.spec.labels, **platform_labels(record.id)},
+                revision=record.revision,
+                state=state,
+                code=code,
+                message=message,
+                url=notebook_url(settings, record),
+                duration=seconds.get(record.id, 0),
+                last_started_at=started_at,
+                last_stopped_at=stopped_at,
+                last_run=view_run(run, transitions.get(run.id, ()), now) if run else None,
+                data_syncs=tuple(view_sync(sync) for sync in known),
+            )
+        )
+    return views
+
+
+def notebook_url(settings: Settings, record: NotebookRecord) -> str:
+    """Return the address that never changes: both names are the hub's, escaped as it does."""
+    prefix = settings.notebook_prefix(quote(record.owner, safe="@~"), quote(record.server_name, safe="@~"))
+    return settings.deployment.public_url.rstrip("/") + prefix
+
+
+def view_run(run: RunRecord, known: Sequence[Transition], now: datetime) -> RunView:
+    """Return one run as it can be shown."""
+    reports = (best(known, state) for state in RunState)
+    history = sorted((report for report in reports if report), key=lambda report: report.at)
+    seconds = ((run.stopped_at or now) - run.running_at).total_seconds() if run.running_at else 0
+    return RunView(
+        id=run.id,
+        state=run.state,
+        code=run_code(run),
+        message=run.message,
+        flavor=run.flavor,
+        count=run.count,
+        created_at=run.created_at,
+        started_at=run.running_at,
+        stopped_at=run.stopped_at,
+        ended_at=run.ended_at,
+        duration=max(0, int(seconds)),
+        history=tuple(history),
+    )
+
+
+def view_sync(sync: SyncRecord) -> DataSyncView:
+    """Return one data sync as it can be shown."""
+    return DataSyncView(
+        id=sync.id,
+        notebook=sync.notebook,
+        run=sync.run,
+        direction=sync.direction,
+        manual=sync.manual,
+        volume=sync.volume,
+        state=sync.state,
+        code=sync_code(sync.state),
+        message=sync.message,
+        created_at=sync.created_at,
+        updated_at=sync.updated_at,
+        started_at=sync.started_at,
+        ended_at=sync.ended_at,
+        progress=sync.volumes,
+    )
+
+
+async def brief_notebook(unit: UnitOfWork, standing: Standing) -> NotebookBrief:
+    """Return where a notebook stands, for the hub's pages."""
+    syncs = await unit.syncs.list_open(standing.notebook.id)
+    _code, message = notebook_status(standing.state, standing.run, syncs)
+    return NotebookBrief(
+        notebook=standing.notebook.id,
+        name=standing.notebook.spec.name,
+        state=standing.state,
+        message=message,
+        syncing=[volume for sync in syncs for volume in sync.volumes],
+        is_syncing=bool(syncs),
+    )

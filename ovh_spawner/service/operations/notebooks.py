@@ -1,0 +1,227 @@
+"""Notebooks: create, look, change, start, stop, delete, whoever the request came from."""
+
+import os
+from dataclasses import replace
+from uuid import UUID
+
+import structlog
+
+from ovh_spawner.constants import DEFAULT_PROJECT
+from ovh_spawner.contract.notebooks import NotebookBrief
+from ovh_spawner.contract.runs import NotebookReference, ResolveRequest
+from ovh_spawner.domain.command import equivalent_command
+from ovh_spawner.domain.labels import LabelSelector, platform_labels
+from ovh_spawner.domain.names import new_server_name
+from ovh_spawner.domain.resolution import parse_request, resolve
+from ovh_spawner.domain.states import RUNNING_LIKE, Door, NotebookState, RunState, Source, Transition
+from ovh_spawner.errors import InvalidSpecError, NotFoundError, PermissionDeniedError, WrongStateError
+from ovh_spawner.service.db.ledger import UnitOfWork
+from ovh_spawner.service.db.notebooks import NotebookFilter
+from ovh_spawner.service.db.records import Deletion
+from ovh_spawner.service.operations.actors import Actor
+from ovh_spawner.service.operations.datastores import DataStoreOperations
+from ovh_spawner.service.operations.hub_orders import HubOrders
+from ovh_spawner.service.operations.means import Means
+from ovh_spawner.service.operations.notebook_changes import NotebookChanges
+from ovh_spawner.service.operations.notebook_records import find_server_notebook, new_notebook
+from ovh_spawner.service.operations.notebook_views import brief_notebook, view_notebooks
+from ovh_spawner.service.operations.run_books import record_transition
+from ovh_spawner.service.operations.run_opening import open_run
+from ovh_spawner.service.operations.specs import resolution_context
+from ovh_spawner.service.operations.standing import Standing, get_standing, standing_of
+from ovh_spawner.service.operations.store_checks import refuse_bad_buckets
+from ovh_spawner.service.operations.views import ListQuery, NotebookView, Page
+
+logger = structlog.get_logger()
+
+_SORT = {
+    "createdAt": "created_at",
+    "updatedAt": "updated_at",
+    "name": "name",
+    "user": "owner",
+    "state": "state",
+    "id": "id",
+}
+
+
+UNSAVED = RUNNING_LIKE | {NotebookState.STOPPING, NotebookState.SYNC_FAILED}
+"""States in which files may not be in their buckets yet: deleting then wants to be meant."""
+
+
+class NotebookOperations:
+    """Use cases of notebooks. A notebook that the actor may not see is not found."""
+
+    def __init__(
+        self, means: Means, orders: HubOrders, *, datastores: DataStoreOperations, changes: NotebookChanges
+    ) -> None:
+        self._means = means
+        self._orders = orders
+        self._datastores = datastores
+        self._changes = changes
+
+    async def create(self, actor: Actor, data: object) -> NotebookView:
+        """Store a notebook, open its first run, and have the hub start it.
+
+        Raises:
+            InvalidSpecError: naming everything that is wrong; nothing was stored.
+            QuotaExceededError: the project has not enough GPUs left; nothing was stored.
+
+        """
+        request = parse_request(data)
+        aliases = await self._datastores.aliases(actor)
+        spec = resolve(request, resolution_context(self._means, Door.API, aliases))
+        record = new_notebook(self._means, spec, owner=actor.name, server_name=new_server_name(os.urandom(8)))
+        await refuse_bad_buckets(self._means, spec, record)
+        async with self._means.ledger.writing() as unit:
+            await unit.projects.lock(record.project, record.created_at)
+            await unit.notebooks.add(record)
+            await open_run(unit, self._means, Standing(record, None), actor=actor, attempt=None)
+            view = await self._view(unit, record.id)
+        logger.info("notebook_created", notebook=str(record.id), owner=record.owner, door=Door.API.value)
+        self._orders.ensure(record.id)
+        return view
+
+    async def get(self, actor: Actor, notebook: UUID) -> NotebookView:
+        async with self._means.ledger.reading() as unit:
+            await get_standing(unit, notebook, actor)
+            return await self._view(unit, notebook)
+
+    async def list(self, actor: Actor, query: ListQuery) -> Page[NotebookView]:
+        """Return one page of the notebooks that the actor may see."""
+        selector = LabelSelector.parse(query.label_selector)
+        if query.sort not in _SORT:
+            raise InvalidSpecError.one(
+                "sort", f"{query.sort!r} is no field to sort by; allowed: {', '.join(_SORT)}."
+            )
+        owner = query.user or None
+        if not actor.admin:
+            if owner not in {None, actor.name}:
+                return Page((), 0, query.page, query.size)
+            owner = actor.name
+        wanted = NotebookFilter(
+            owner=owner,
+            states=query.states,
+            updated_after=query.updated_after,
+            updated_before=query.updated_before,
+            sort=_SORT[query.sort],
+            descending=query.order == "desc",
+        )
+        async with self._means.ledger.reading() as unit:
+            found = await unit.notebooks.list_ids(DEFAULT_PROJECT, wanted)
+            ids = [i for i, labels in found if selector.matches({**labels, **platform_labels(i)})]
+            first = (query.page - 1) * query.size
+            shown = ids[first : first + query.size]
+            records = await unit.notebooks.get_many(shown)
+            views = await view_notebooks(
+                unit, [records[i] for i in shown], settings=self._means.settings, now=self._means.now()
+            )
+        return Page(views, len(ids), query.page, query.size)
+
+    async def update(self, actor: Actor, notebook: UUID, data: object) -> None:
+        """Change labels and name at any time, the rest when the notebook does not run."""
+        await self._changes.update(actor, notebook, data)
+
+    async def set_label(self, actor: Actor, notebook: UUID, *, name: str, value: str | None) -> None:
+        """Set one label; None removes it."""
+        await self._changes.set_label(actor, notebook, name=name, value=value)
+
+    async def start(self, actor: Actor, notebook: UUID) -> None:
+        """Open a run of a notebook that does not run, and have the hub start it."""
+        async with self._means.ledger.writing() as unit:
+            standing = await self._locked(unit, actor, notebook)
+            await open_run(unit, self._means, standing, actor=actor, attempt=None)
+        self._orders.ensure(notebook)
+
+    async def stop(self, actor: Actor, notebook: UUID) -> None:
+        """Record the order, which ends the billed time, then have the hub stop the server."""
+        async with self._means.ledger.writing() as unit:
+            standing = await self._locked(unit, actor, notebook)
+            if standing.state not in RUNNING_LIKE:
+                name, state = standing.notebook.spec.name, standing.state.value
+                raise WrongStateError(
+                    f"Notebook {name!r} is {state}; only a STARTING or RUNNING one can be stopped.",
+                    state=state,
+                )
+            await self._order_stop(unit, standing)
+        self._orders.ensure(notebook)
+
+    async def delete(self, actor: Actor, notebook: UUID, *, force: bool = False) -> None:
+        """Delete the notebook and its files; ``force`` ends a running one and gives up what is not saved."""
+        async with self._means.ledger.writing() as unit:
+            standing = await self._locked(unit, actor, notebook)
+            if standing.state in UNSAVED and not force:
+                name, state = standing.notebook.spec.name, standing.state.value
+                first = "Push its data" if standing.state is NotebookState.SYNC_FAILED else "Stop it"
+                raise WrongStateError(
+                    f"Notebook {name!r} is {state}. {first} and wait until it is STOPPED, or delete it with "
+                    "force, which gives up what is not saved.",
+                    state=state,
+                )
+            await self._order_deletion(unit, standing, Deletion.NOW)
+        self._orders.ensure(notebook)
+
+    async def delete_by_hub(self, notebook: UUID) -> None:
+        """Delete what the hub has deleted; data that are still being saved are saved first."""
+        async with self._means.ledger.writing() as unit:
+            record = await unit.notebooks.find(notebook)
+            if record is None:
+                return
+            await unit.projects.lock(record.project, self._means.now())
+            standing = await standing_of(unit, record)
+            if record.deletion is Deletion.NO:
+                how = Deletion.AFTER_PUSH if standing.state in UNSAVED else Deletion.NOW
+                await self._order_deletion(unit, standing, how)
+        self._orders.ensure(notebook)
+
+    async def command(self, actor: Actor, data: object) -> str:
+        """Return the command line that makes the same notebook; nothing is stored."""
+        request = parse_request(data)
+        aliases = await self._datastores.aliases(actor)
+        return equivalent_command(resolve(request, resolution_context(self._means, Door.API, aliases)))
+
+    async def resolve(self, request: ResolveRequest) -> NotebookReference:
+        """Turn what a hub user sent to the hub into a stored record and its reference."""
+        return await self._changes.resolve(request)
+
+    async def find_by_server(self, user: str, server_name: str) -> NotebookBrief | None:
+        """Return where the notebook of a hub's server stands."""
+        async with self._means.ledger.reading() as unit:
+            record = await find_server_notebook(unit, self._means, user=user, server_name=server_name)
+            return await brief_notebook(unit, await standing_of(unit, record)) if record else None
+
+    async def get_for_open(self, actor: Actor, notebook: UUID) -> NotebookView:
+        """Return a notebook that this person may open in the browser: its owner, nobody else.
+
+        Raises:
+            NotFoundError: there is none that this person may know of.
+            PermissionDeniedError: an admin may see it, not open it.
+
+        """
+        view = await self.get(actor, notebook)
+        if view.owner != actor.name:
+            raise PermissionDeniedError(f"Only {view.owner!r} may open notebook {view.spec.name!r}.")
+        return view
+
+    async def _order_stop(self, unit: UnitOfWork, standing: Standing) -> None:
+        now = self._means.now()
+        if standing.run and standing.run.is_open:
+            order = Transition(RunState.STOPPING, Source.API, now)
+            await record_transition(unit, standing.run, order, now=now)
+
+    async def _order_deletion(self, unit: UnitOfWork, standing: Standing, deletion: Deletion) -> None:
+        await self._order_stop(unit, standing)
+        now = self._means.now()
+        await unit.notebooks.save(replace(standing.notebook, deletion=deletion, updated_at=now))
+        logger.info("notebook_deletion_ordered", notebook=str(standing.notebook.id), kind=deletion.value)
+
+    async def _locked(self, unit: UnitOfWork, actor: Actor, notebook: UUID) -> Standing:
+        standing = await get_standing(unit, notebook, actor)
+        await unit.projects.lock(standing.notebook.project, self._means.now())
+        return await get_standing(unit, notebook, actor)
+
+    async def _view(self, unit: UnitOfWork, notebook: UUID) -> NotebookView:
+        record = await unit.notebooks.find(notebook)
+        if record is None:
+            raise NotFoundError("notebook", str(notebook))
+        [view] = await view_notebooks(unit, [record], settings=self._means.settings, now=self._means.now())
+        return view

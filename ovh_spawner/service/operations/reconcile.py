@@ -1,0 +1,176 @@
+"""Compares hub, processes and ledger, and closes what no report closed. Reports are hints; this is the rule.
+
+What cannot be seen now (a hub that does not answer) is unknown, and unknown is not stopped.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from ovh_spawner.domain.states import RunState, Source, Transition
+from ovh_spawner.errors import HubError
+from ovh_spawner.service.db.records import RunRecord
+from ovh_spawner.service.operations.hub_orders import HubOrders
+from ovh_spawner.service.operations.means import Means
+from ovh_spawner.service.operations.pushes import Pushes
+from ovh_spawner.service.operations.run_books import close_run, is_overdue, reconciled, record_transition
+from ovh_spawner.service.operations.sync_worker import SyncWorker
+from ovh_spawner.service.runners.base import RunEvidence, RunLife
+
+logger = structlog.get_logger()
+
+BATCH = 20
+"""Runs looked at together: enough to be quick, few enough to leave the hub and the database to others."""
+
+RECENT = timedelta(minutes=10)
+"""How long after a run's end its processes are still looked for."""
+
+VANISHED = "The notebook's process has ended unexpectedly. Its files are kept; start it again."
+NEVER_CAME = "The notebook's process did not start in time. Start it again."
+
+
+class Reconciler:
+    """One round looks at everything that is not finished."""
+
+    def __init__(self, means: Means, *, orders: HubOrders, pushes: Pushes, worker: SyncWorker) -> None:
+        self._means = means
+        self._orders = orders
+        self._pushes = pushes
+        self._worker = worker
+
+    async def round(self) -> None:
+        """Look once at every open run, push, data sync and deletion."""
+        now = self._means.now()
+        async with self._means.ledger.reading() as unit:
+            runs = await unit.runs.list_unfinished()
+            ended = await unit.runs.list_ended_since(now - RECENT)
+            syncs = await unit.syncs.list_open()
+            deleting = await unit.notebooks.list_deleting()
+        for notebook in deleting:
+            self._orders.ensure(notebook.id)
+        gone = {notebook.id for notebook in deleting}
+        for sync in syncs:
+            if not sync.belongs_to_spawner and sync.notebook not in gone:
+                self._worker.ensure(sync)
+        await self._look_at([run for run in runs if run.notebook not in gone])
+        await self._end_leftovers(ended)
+
+    async def _look_at(self, runs: Sequence[RunRecord]) -> None:
+        for first in range(0, len(runs), BATCH):
+            batch = runs[first : first + BATCH]
+            outcomes = await asyncio.gather(*(self._look(run) for run in batch), return_exceptions=True)
+            for run, outcome in zip(batch, outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    logger.error("reconcile_failed", run=str(run.id), exc_info=outcome)
+
+    async def _look(self, run: RunRecord) -> None:
+        if not run.is_open:
+            self._pushes.ensure_for(run)
+            return
+        if not run.is_adopted:
+            self._orders.ensure(run.notebook)
+            return
+        evidence = await self._means.runner.observe_run(run.notebook, run.id)
+        match evidence.life:
+            case RunLife.ALIVE:
+                await self._look_at_living(run)
+            case RunLife.GONE if run.state is not RunState.STARTING:
+                await self._close(run, evidence)
+            case _:
+                await self._look_at_absent(run, evidence)
+
+    async def _look_at_living(self, run: RunRecord) -> None:
+        """Keep the proof of life; catch up on what the hub could not report."""
+        now = self._means.now()
+        async with self._means.ledger.writing() as unit:
+            await unit.runs.prove_alive(run.id, now)
+        if run.state is RunState.STOPPING:
+            await self._insist_on_stop(run, now)
+        elif run.state is RunState.STARTING and await self._is_ready_at_hub(run):
+            # The hub was gone when the notebook became ready. Billing begins now, in the user's favour.
+            await self._record(run.id, reconciled(RunState.RUNNING, now))
+
+    async def _look_at_absent(self, run: RunRecord, evidence: RunEvidence) -> None:
+        """No process: one may come yet, or it went before it was seen."""
+        now = self._means.now()
+        if run.state is RunState.STOPPING:
+            if await self._is_idle_at_hub(run):
+                await self._close(run, evidence)
+            else:
+                self._orders.ensure(run.notebook)
+            return
+        patience = timedelta(seconds=self._means.settings.service.adoption_seconds)
+        if is_overdue(run.last_alive_at, now, patience) and await self._is_idle_at_hub(run):
+            text = NEVER_CAME if run.state is RunState.STARTING else VANISHED
+            await self._end(run, reconciled(RunState.FAILED, min(run.last_alive_at, now), text))
+
+    async def _insist_on_stop(self, run: RunRecord, now: datetime) -> None:
+        self._orders.ensure(run.notebook)
+        ordered = run.stopped_at or run.last_alive_at
+        if is_overdue(ordered, now, timedelta(seconds=self._means.patience.stop)):
+            logger.warning("run_ended_by_service", run=str(run.id), reason="the hub did not stop it in time")
+            await self._means.runner.end_processes(run.notebook, run.id)
+
+    async def _close(self, run: RunRecord, evidence: RunEvidence) -> None:
+        """Close a run whose processes are gone, at the time that is known best."""
+        at = min(evidence.ended_at or run.last_alive_at, self._means.now())
+        source = Source.GATEWAY if evidence.ended_at else Source.RECONCILE
+        is_stop = run.state is RunState.STOPPING or evidence.ordered or evidence.exit_code == 0
+        if is_stop:
+            await self._end(run, Transition(RunState.STOPPED, source, at))
+        else:
+            await self._end(run, Transition(RunState.FAILED, source, at, "", VANISHED))
+
+    async def _end(self, run: RunRecord, end: Transition) -> None:
+        now = self._means.now()
+        await self._means.runner.end_processes(run.notebook, run.id)
+        async with self._means.ledger.writing() as unit:
+            await unit.projects.lock(run.project, now)
+            found = await unit.runs.find(run.id)
+            if found is None or not found.is_open:
+                return
+            # Something of the user may have run, unless nothing was ever seen of it.
+            closed = await close_run(
+                unit, found, end, now=now, launched=found.launched or end.message != NEVER_CAME
+            )
+        logger.info("run_closed", run=str(run.id), state=closed.state.value, reason=end.message or "stopped")
+        self._pushes.ensure_for(closed)
+
+    async def _record(self, run: UUID, transition: Transition) -> None:
+        now = self._means.now()
+        async with self._means.ledger.writing() as unit:
+            found = await unit.runs.find(run)
+            if found and found.is_open:
+                await unit.projects.lock(found.project, now)
+                await record_transition(unit, found, transition, now=now)
+
+    async def _is_ready_at_hub(self, run: RunRecord) -> bool:
+        server = await self._find_server(run)
+        return server is not None and server[0]
+
+    async def _is_idle_at_hub(self, run: RunRecord) -> bool:
+        """Tell whether the hub answers that it neither runs nor starts nor stops the server."""
+        server = await self._find_server(run)
+        return server is not None and not server[1]
+
+    async def _find_server(self, run: RunRecord) -> tuple[bool, bool] | None:
+        """Return whether the server is ready, and whether it is active; None: the hub does not answer."""
+        async with self._means.ledger.reading() as unit:
+            notebook = await unit.notebooks.find(run.notebook)
+        if notebook is None:
+            return None
+        try:
+            server = await self._means.hub.find_server(notebook.owner, notebook.server_name)
+        except HubError:
+            return None
+        return (False, False) if server is None else (server.ready, server.is_active)
+
+    async def _end_leftovers(self, ended: Sequence[RunRecord]) -> None:
+        """End gateways that outlived their run's end in the books."""
+        for run in ended:
+            evidence = await self._means.runner.observe_run(run.notebook, run.id)
+            if evidence.life is RunLife.ALIVE:
+                await self._means.runner.end_processes(run.notebook, run.id)

@@ -1,0 +1,97 @@
+"""Opening a run: the one place where a hold on the project's quota is taken."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+from ovh_spawner.contract.sync import SyncDirection
+from ovh_spawner.domain.quota import check_quota
+from ovh_spawner.domain.states import STARTABLE, RunState, Source, Transition
+from ovh_spawner.errors import InvalidSpecError
+from ovh_spawner.service.db.ledger import UnitOfWork
+from ovh_spawner.service.db.records import NotebookRecord, RunRecord, SyncRecord
+from ovh_spawner.service.db.runs import Hold
+from ovh_spawner.service.operations.actors import Actor
+from ovh_spawner.service.operations.means import Means
+from ovh_spawner.service.operations.standing import Standing, refusal
+from ovh_spawner.service.secrets import new_secret
+
+
+async def open_run(
+    unit: UnitOfWork, means: Means, standing: Standing, *, actor: Actor, attempt: UUID | None
+) -> RunRecord:
+    """Take the hold and open the run. The project's lock must be held.
+
+    Raises:
+        WrongStateError: the notebook runs, is still being saved, or its data are not saved.
+        QuotaExceededError: the project has not enough GPUs left.
+        InvalidSpecError: its flavor is not offered any more.
+
+    """
+    notebook = standing.notebook
+    if standing.state not in STARTABLE:
+        raise await refusal(unit, standing)
+    run = _new_run(means, notebook, attempt)
+    holds = await unit.runs.list_holds(notebook.project)
+    check_quota(
+        notebook.project,
+        asked=run.gpus,
+        used=sum(hold.gpus for hold in holds),
+        limit=means.settings.project.gpu_quota,
+        by=_visible_names(holds, actor),
+    )
+    await unit.runs.add(run)
+    source = Source.API if attempt is None else Source.HUB
+    await unit.transitions.add(
+        run.id, Transition(RunState.STARTING, source, run.created_at), now=run.created_at
+    )
+    await unit.notebooks.save(replace(notebook, last_run=run.id, updated_at=run.created_at))
+    if notebook.spec.volumes:
+        await unit.syncs.add(_pull_of(run))
+    return run
+
+
+def _new_run(means: Means, notebook: NotebookRecord, attempt: UUID | None) -> RunRecord:
+    spec = notebook.spec
+    flavor = means.capabilities().flavor(spec.flavor)
+    if flavor is None:
+        raise InvalidSpecError.one(
+            "resources.flavor",
+            f"Flavor {spec.flavor!r} is not offered any more; give the notebook another one.",
+        )
+    resources = flavor.per_unit.times(spec.count)
+    now = means.now()
+    return RunRecord(
+        id=uuid4(),
+        notebook=notebook.id,
+        project=notebook.project,
+        hub=notebook.hub,
+        owner=notebook.owner,
+        notebook_name=spec.name,
+        flavor=spec.flavor,
+        count=spec.count,
+        cpus=resources.cpu if not resources.gpu else 0,
+        gpus=resources.gpu,
+        revision=notebook.revision,
+        gateway_token=new_secret(),
+        created_at=now,
+        last_alive_at=now,
+        attempt=attempt,
+    )
+
+
+def _pull_of(run: RunRecord) -> SyncRecord:
+    return SyncRecord(
+        id=uuid4(),
+        notebook=run.notebook,
+        run=run.id,
+        direction=SyncDirection.PULL,
+        manual=False,
+        volume=None,
+        created_at=run.created_at,
+        updated_at=run.created_at,
+    )
+
+
+def _visible_names(holds: Sequence[Hold], actor: Actor) -> list[str]:
+    return [hold.notebook_name for hold in holds if hold.gpus and actor.may_see(hold.owner)]

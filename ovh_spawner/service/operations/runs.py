@@ -1,0 +1,219 @@
+"""Runs: what the hub's spawners and the gateways ask and report."""
+
+import hmac
+from dataclasses import replace
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import structlog
+
+from ovh_spawner.contract.policy import AccessPolicy
+from ovh_spawner.contract.runs import OpenedRun, OpenRun, PullReport, RunStatus, TransitionReport
+from ovh_spawner.contract.sync import SyncState
+from ovh_spawner.domain.states import HOLDING, NotebookState, RunState, Source, Transition
+from ovh_spawner.errors import NotFoundError, UnauthenticatedError, WrongStateError
+from ovh_spawner.service.db.ledger import UnitOfWork
+from ovh_spawner.service.db.records import NotebookRecord, RunRecord
+from ovh_spawner.service.operations.actors import Actor
+from ovh_spawner.service.operations.means import Means
+from ovh_spawner.service.operations.pushes import Pushes
+from ovh_spawner.service.operations.run_books import close_run, record_transition
+from ovh_spawner.service.operations.run_opening import open_run
+from ovh_spawner.service.operations.standing import Standing, find_standing, state_of
+from ovh_spawner.service.operations.sync_jobs import build_job
+
+logger = structlog.get_logger()
+
+
+class RunOperations:
+    """Use cases of runs."""
+
+    def __init__(self, means: Means, pushes: Pushes) -> None:
+        self._means = means
+        self._pushes = pushes
+
+    async def open(self, request: OpenRun) -> OpenedRun:
+        """Open a run, adopt the one that our API opened, or answer again for the same attempt.
+
+        Raises:
+            NotFoundError: the notebook is not this server's.
+            WrongStateError: it cannot start now.
+            QuotaExceededError: the project has not enough GPUs left.
+
+        """
+        stopped = None
+        async with self._means.ledger.writing() as unit:
+            standing = await self._standing_for(unit, request)
+            await unit.projects.lock(standing.notebook.project, self._means.now())
+            # Read again: what was read before the lock may have changed until it was ours.
+            standing = await self._standing_for(unit, request)
+            known = await unit.runs.find_by_attempt(request.attempt)
+            if known is not None:
+                _check_same(known, standing)
+                run = known
+            elif standing.run and standing.run.state is RunState.STARTING and not standing.run.is_adopted:
+                run = await self._adopt(unit, standing.run, request.attempt)
+            elif standing.run and standing.run.state is RunState.STOPPING and not standing.run.is_adopted:
+                stopped = await self._close_unadopted(unit, standing.run)
+            else:
+                actor = Actor(request.user)
+                run = await open_run(unit, self._means, standing, actor=actor, attempt=request.attempt)
+            if stopped is None:
+                opened = await self._answer(unit, run, standing.notebook)
+        if stopped is not None:
+            raise WrongStateError(f"Notebook {stopped.notebook_name!r} was stopped before it started.")
+        logger.info("run_opened", run=str(run.id), notebook=str(run.notebook), gpus=run.gpus)
+        return opened
+
+    async def record(self, run: UUID, report: TransitionReport) -> RunStatus:
+        """Store what the hub or a gateway reports; repeats and any order are fine."""
+        now = self._means.now()
+        async with self._means.ledger.writing() as unit:
+            found = await self._locked(unit, run)
+            transition = Transition(
+                report.state, report.source, min(report.at, now), report.code, report.message
+            )
+            changed = await record_transition(unit, found, transition, now=now, launched=report.launched)
+            if report.state is RunState.RUNNING:
+                await unit.runs.prove_alive(run, transition.at)
+            notebook = await unit.notebooks.find(found.notebook)
+        logger.info("transition_recorded", run=str(run), state=report.state.value, source=report.source.value)
+        self._pushes.ensure_for(changed)
+        return _status(changed, notebook)
+
+    async def pull_report(self, run: UUID, report: PullReport) -> RunStatus:
+        """Keep how far the pull before the start has come; it is a proof of life as well."""
+        now = self._means.now()
+        async with self._means.ledger.writing() as unit:
+            found = await self._get(unit, run)
+            pull = await unit.syncs.find_start_pull(run)
+            if pull and pull.is_open:
+                volumes = tuple(report.volumes)
+                failed = [
+                    v for v in volumes if v.state not in {SyncState.DONE, SyncState.QUEUED, SyncState.RUNNING}
+                ]
+                state = SyncState.RUNNING
+                if report.finished:
+                    state = SyncState.FAILED if failed else SyncState.DONE
+                await unit.syncs.save(
+                    replace(
+                        pull,
+                        state=state,
+                        volumes=volumes,
+                        message=" ".join(v.message for v in failed if v.message),
+                        started_at=pull.started_at or now,
+                        ended_at=now if report.finished else None,
+                        updated_at=now,
+                    )
+                )
+            await unit.runs.prove_alive(run, now)
+            notebook = await unit.notebooks.find(found.notebook)
+        return _status(found, notebook)
+
+    async def heartbeat(self, run: UUID) -> RunStatus:
+        """Move the last proof of life; the answer tells a gateway whether its run goes on."""
+        async with self._means.ledger.writing() as unit:
+            found = await self._get(unit, run)
+            await unit.runs.prove_alive(run, self._means.now())
+            notebook = await unit.notebooks.find(found.notebook)
+        return _status(found, notebook)
+
+    async def authenticate_gateway(self, run: UUID, token: str) -> None:
+        """Let the gateway of this run in.
+
+        Raises:
+            UnauthenticatedError: the token is not this run's; unknown runs look the same.
+
+        """
+        async with self._means.ledger.reading() as unit:
+            found = await unit.runs.find(run)
+        if found is None or not hmac.compare_digest(found.gateway_token.encode(), token.encode()):
+            raise UnauthenticatedError
+
+    async def policy(self, run: UUID) -> AccessPolicy:
+        """Return who may come in."""
+        async with self._means.ledger.reading() as unit:
+            found = await self._get(unit, run)
+            notebook = await unit.notebooks.find(found.notebook)
+        if notebook is None:
+            raise NotFoundError("run", str(run))
+        return AccessPolicy(
+            notebook=notebook.id,
+            access="open" if notebook.spec.open_access else "restricted",
+            users=[notebook.owner],
+        )
+
+    async def _standing_for(self, unit: UnitOfWork, request: OpenRun) -> Standing:
+        found = await find_standing(unit, request.notebook)
+        if (
+            found is None
+            or found.notebook.owner != request.user
+            or found.notebook.server_name != request.server_name
+            or found.notebook.hub != request.hub
+        ):
+            raise NotFoundError("notebook", str(request.notebook))
+        return found
+
+    async def _adopt(self, unit: UnitOfWork, run: RunRecord, attempt: UUID) -> RunRecord:
+        now = self._means.now()
+        adopted = replace(run, attempt=attempt)
+        await unit.runs.save(adopted)
+        await unit.runs.prove_alive(run.id, now)
+        await unit.transitions.add(run.id, Transition(RunState.STARTING, Source.HUB, now), now=now)
+        return adopted
+
+    async def _close_unadopted(self, unit: UnitOfWork, run: RunRecord) -> RunRecord:
+        now = self._means.now()
+        end = Transition(RunState.STOPPED, Source.API, now)
+        return await close_run(unit, run, end, now=now, launched=False)
+
+    async def _answer(self, unit: UnitOfWork, run: RunRecord, notebook: NotebookRecord) -> OpenedRun:
+        pull = await unit.syncs.find_start_pull(run.id)
+        return OpenedRun(
+            run=run.id,
+            notebook=notebook.id,
+            spec=notebook.spec,
+            environment=self._environment(notebook),
+            gateway_token=run.gateway_token,
+            cookie_key=notebook.cookie_key,
+            pull=await build_job(unit, self._means, pull, notebook=notebook) if pull else None,
+        )
+
+    def _environment(self, notebook: NotebookRecord) -> dict[str, str]:
+        """Return the user's variables, then the platform's, which win."""
+        theirs = {name: value.get_secret_value() for name, value in notebook.spec.environment.items()}
+        public = self._means.settings.deployment.public_url
+        return {
+            **theirs,
+            "NOTEBOOK_ID": str(notebook.id),
+            "NOTEBOOK_HOST": urlsplit(public).netloc,
+        }
+
+    async def _locked(self, unit: UnitOfWork, run: UUID) -> RunRecord:
+        found = await self._get(unit, run)
+        await unit.projects.lock(found.project, self._means.now())
+        return await self._get(unit, run)
+
+    @staticmethod
+    async def _get(unit: UnitOfWork, run: UUID) -> RunRecord:
+        found = await unit.runs.find(run)
+        if found is None:
+            raise NotFoundError("run", str(run))
+        return found
+
+
+def _check_same(run: RunRecord, standing: Standing) -> None:
+    if run.notebook != standing.notebook.id:
+        raise NotFoundError("notebook", str(standing.notebook.id))
+    if run.state not in HOLDING:
+        raise WrongStateError(f"This start of notebook {run.notebook_name!r} is over ({run.state.value}).")
+
+
+def _status(run: RunRecord, notebook: NotebookRecord | None) -> RunStatus:
+    """Answer a report. A deleted notebook's run is over, whatever was reported."""
+    return RunStatus(
+        run=run.id,
+        state=run.state,
+        notebook_state=state_of(notebook, run) if notebook else NotebookState.DELETING,
+        should_stop=notebook is None or run.state not in HOLDING,
+    )

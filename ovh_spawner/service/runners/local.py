@@ -1,0 +1,257 @@
+"""Runs data syncs as processes of this machine, and looks at notebooks that are processes of this machine.
+
+A sync lives in a session and a folder of its own, so that it outlives this service; whoever comes next finds
+it by that folder.
+"""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ValidationError
+
+from ovh_spawner.contract.base import dump_private
+from ovh_spawner.contract.local import EndRecord, NotebookFolder, ProcessRecord
+from ovh_spawner.contract.sync import (
+    SyncDirection,
+    SyncJob,
+    SyncProgress,
+    SyncReport,
+    SyncVolume,
+    VolumeProgress,
+)
+from ovh_spawner.errors import RunnerError
+from ovh_spawner.service.runners import accounts, processes
+from ovh_spawner.service.runners.base import RunEvidence, RunLife, SyncEvidence, SyncLife
+
+MessageT = TypeVar("MessageT", bound=BaseModel)
+
+PROGRAM = "ovh_spawner.datasync"
+EXIT_LOCKED = 75
+"""What the data sync says when another one of the same notebook holds the lock."""
+
+PASSED_ON = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "PYTHONPATH",
+     "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY",
+     "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
+)  # fmt: skip
+"""Our environment holds tokens and keys: a data sync gets these of it, and its credentials by file."""
+
+CHECKS_AT_ONCE = 4
+"""Data stores that are asked at a time. A silent one holds a thread for as long as a check may take, and starts and
+stops of other people's notebooks need threads too."""
+
+LAST_LINES = 65_536
+"""Bytes at the end of a progress file in which its last whole line is: one line has at most ten volumes."""
+
+
+class LocalRunner:
+    """The runner of local mode."""
+
+    def __init__(self, root: Path, *, mount_root: str = "/workspace") -> None:
+        self._root = root
+        self._mount_root = mount_root
+        self._children: dict[UUID, subprocess.Popen[bytes]] = {}
+        self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
+
+    def volume_path(self, notebook: UUID, mount_path: str) -> str:
+        inside = Path(mount_path).relative_to(self._mount_root)
+        return str(self._folder(notebook).workspace / inside)
+
+    def state_folder(self, notebook: UUID) -> str:
+        return str(self._folder(notebook).sync)
+
+    async def start_sync(self, job: SyncJob) -> None:
+        await asyncio.to_thread(self._start_sync, job)
+
+    async def observe_sync(self, notebook: UUID, sync: UUID) -> SyncEvidence:
+        return await asyncio.to_thread(self._observe_sync, notebook, sync)
+
+    async def end_sync(self, notebook: UUID, sync: UUID) -> None:
+        record = _read(ProcessRecord, self._sync_folder(notebook, sync) / "process.json")
+        if record:
+            await asyncio.to_thread(processes.end_tree, record)
+        self._reap(sync)
+
+    async def observe_run(self, notebook: UUID, run: UUID) -> RunEvidence:
+        return await asyncio.to_thread(self._observe_run, notebook, run)
+
+    async def end_processes(self, notebook: UUID, run: UUID) -> None:
+        record = _read(ProcessRecord, self._folder(notebook).run(run) / "process.json")
+        await asyncio.to_thread(processes.end_run, run, record)
+
+    async def remove_files(self, notebook: UUID) -> None:
+        await asyncio.to_thread(_remove_tree, self._folder(notebook).path)
+
+    async def check(self, volumes: Sequence[SyncVolume], *, seconds: float) -> SyncReport | None:
+        job = SyncJob(
+            id=uuid4(),
+            direction=SyncDirection.PULL,
+            notebook=uuid4(),
+            volumes=list(volumes),
+            state_folder=str(self._root),
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                await self._checks.acquire()
+        except TimeoutError:
+            return None
+        try:
+            return await asyncio.to_thread(_check, job, seconds)
+        finally:
+            self._checks.release()
+
+    def _folder(self, notebook: UUID) -> NotebookFolder:
+        return NotebookFolder(self._root, notebook)
+
+    def _sync_folder(self, notebook: UUID, sync: UUID) -> Path:
+        return self._folder(notebook).sync / str(sync)
+
+    def _start_sync(self, job: SyncJob) -> None:
+        folder = self._sync_folder(job.notebook, job.id)
+        record = _read(ProcessRecord, folder / "process.json")
+        if record and processes.is_alive(record):
+            return
+        self._reap(job.id)
+        command = [sys.executable, "-m", PROGRAM, str(folder / "job.json")]
+        command += ["--progress", str(folder / "progress.jsonl"), "--report", str(folder / "report.json")]
+        try:
+            account = accounts.owner_of(self._folder(job.notebook).path)
+            account.make_folder(folder.parent)
+            account.make_folder(folder)
+            for name in ("report.json", "progress.jsonl", "process.json"):
+                (folder / name).unlink(missing_ok=True)
+            account.give(_write_private(folder / "job.json", dump_private(job)))
+            with accounts.open_log(folder / "log") as log:
+                child = subprocess.Popen(  # noqa: S603 - our own program
+                    command,
+                    env=_environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=log,
+                    start_new_session=True,
+                    # Files in the home have usual rights, whoever brought them; ours are private.
+                    umask=0o022,
+                    **account.process_options(),
+                )
+            self._children[job.id] = child
+            born = processes.birth_of(child.pid)
+            _write_private(
+                folder / "process.json",
+                ProcessRecord(pid=child.pid, created_at=born).model_dump_json(by_alias=True),
+            )
+        except OSError as exc:
+            raise RunnerError(f"The data sync cannot be started: {exc.strerror}.") from exc
+
+    def _observe_sync(self, notebook: UUID, sync: UUID) -> SyncEvidence:
+        folder = self._sync_folder(notebook, sync)
+        exit_code = self._reap(sync)
+        record = _read(ProcessRecord, folder / "process.json")
+        alive = record is not None and processes.is_alive(record)
+        # The report after the process: one that ends in between is running now and ended at the next look.
+        report = _read(SyncReport, folder / "report.json")
+        if alive:
+            return SyncEvidence(SyncLife.RUNNING, _last_progress(folder / "progress.jsonl"))
+        if report:
+            return SyncEvidence(SyncLife.ENDED, tuple(report.volumes), report)
+        return SyncEvidence(SyncLife.LOCKED if exit_code == EXIT_LOCKED else SyncLife.ABSENT)
+
+    def _reap(self, sync: UUID) -> int | None:
+        """Return how our own child ended, when it is ours and has."""
+        child = self._children.get(sync)
+        code = child.poll() if child else None
+        if code is not None:
+            del self._children[sync]
+        return code
+
+    def _observe_run(self, notebook: UUID, run: UUID) -> RunEvidence:
+        folder = self._folder(notebook).run(run)
+        record = _read(ProcessRecord, folder / "process.json")
+        if record is None:
+            return RunEvidence(RunLife.NEVER)
+        if processes.is_alive(record):
+            return RunEvidence(RunLife.ALIVE)
+        end = _read(EndRecord, folder / "end.json")
+        if end is None:
+            return RunEvidence(RunLife.GONE)
+        return RunEvidence(RunLife.GONE, ended_at=end.at, exit_code=end.exit_code, ordered=end.ordered)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name in PASSED_ON}
+
+
+def _read(model: type[MessageT], path: Path) -> MessageT | None:
+    """Return the message in a file; None when there is none, or only half of one yet."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _last_progress(path: Path) -> tuple[VolumeProgress, ...]:
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - LAST_LINES))
+            lines = file.read().splitlines()
+    except OSError:
+        return ()
+    for line in reversed(lines):
+        try:
+            return tuple(SyncProgress.model_validate_json(line).volumes)
+        except ValidationError:
+            # The line that is being written, or the one that the window cut.
+            continue
+    return ()
+
+
+def _write_private(path: Path, text: str) -> Path:
+    """Write a file that nobody else can read, whole or not at all; return its path."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    return draft.replace(path)
+
+
+def _remove_tree(path: Path) -> None:
+    """Remove a notebook's folder, also where its user took the right to write from a folder."""
+    if not path.exists():
+        return
+    # Root needs no right to write, and must not follow a name that turns into a link.
+    for folder, names, _files in os.walk(path) if os.geteuid() else ():
+        for name in names:
+            inner = Path(folder, name)
+            if not inner.is_symlink():
+                inner.chmod(0o700)
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise RunnerError(f"The notebook's files cannot be removed: {exc.strerror}.") from exc
+
+
+def _check(job: SyncJob, seconds: float) -> SyncReport | None:
+    with tempfile.TemporaryDirectory(prefix="ovh-check-") as folder:
+        path = Path(folder, "job.json")
+        _write_private(path, dump_private(job))
+        command = [sys.executable, "-m", f"{PROGRAM}.check", str(path)]
+        try:
+            done = processes.run_briefly(command, _environment(), seconds)
+        except OSError as exc:
+            raise RunnerError(f"The data stores cannot be checked: {exc.strerror}.") from exc
+        if done is None:
+            return None
+        try:
+            return SyncReport.model_validate_json(done)
+        except ValidationError as exc:
+            raise RunnerError("The check of the data stores ended without an answer.") from exc

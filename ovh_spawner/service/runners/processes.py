@@ -1,0 +1,109 @@
+"""Processes of this machine, and their end. An id alone proves nothing, as they are reused."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterable
+from contextlib import suppress
+from uuid import UUID
+
+import psutil
+
+from ovh_spawner.contract.local import RUN_VARIABLE, ProcessRecord
+
+CLOCK_GRAIN = 1.0
+"""Seconds by which two readings of a process's start time may differ (a clock that was set)."""
+
+GRACE_SECONDS = 5.0
+"""Between asking a process to end and killing it: an editor writes its open files in much less."""
+
+ROUNDS = 5
+"""A process can start another one while it is being ended; after the first rounds none is left that could."""
+
+
+def birth_of(pid: int) -> float:
+    """Return when a process started, or 0 when it is gone already."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return 0.0
+
+
+def find(record: ProcessRecord) -> psutil.Process | None:
+    """Return the process of the record, unless it has ended."""
+    try:
+        process = psutil.Process(record.pid)
+        same = abs(process.create_time() - record.created_at) < CLOCK_GRAIN
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None
+
+
+def is_alive(record: ProcessRecord) -> bool:
+    """Tell whether the process of the record still runs."""
+    return find(record) is not None
+
+
+def end_tree(record: ProcessRecord) -> None:
+    """End a process and its children."""
+    process = find(record)
+    if process is None:
+        return
+    try:
+        children = process.children(recursive=True)
+    except psutil.Error:
+        children = []
+    # The parent first, alone: it ends its children in its own order.
+    _end([process])
+    _end(children)
+
+
+def end_run(run: UUID, record: ProcessRecord | None) -> None:
+    """End the gateway of a run, then whatever still carries the run's mark."""
+    if record:
+        end_tree(record)
+    for _round in range(ROUNDS):
+        marked = list(_marked(run))
+        if not marked:
+            return
+        _end(marked)
+
+
+def run_briefly(command: list[str], environment: dict[str, str], seconds: float) -> bytes | None:
+    """Return what a program prints, or None when it takes too long; it is ended then, with its children."""
+    child = subprocess.Popen(  # noqa: S603 - our own program
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    with child:
+        try:
+            return child.communicate(timeout=seconds)[0]
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            return None
+
+
+def _marked(run: UUID) -> Iterable[psutil.Process]:
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(RUN_VARIABLE) == str(run) and process.pid != os.getpid():
+                yield process
+        except (psutil.Error, OSError):
+            # Gone, or another account's: not a process of ours.
+            continue
+
+
+def _end(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.Error):
+            process.terminate()
+    _gone, left = psutil.wait_procs(processes, timeout=GRACE_SECONDS)
+    for process in left:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=GRACE_SECONDS)

@@ -1,0 +1,14 @@
+"""What a machine may lack: there a test is skipped, unless the run asked for it by OVH_SPAWNER_TESTS_REQUIRE."""
+
+import os
+
+import pytest
+
+
+def need(what: str, found: object, hint: str) -> None:
+    """Skip the test when ``found`` is false; fail it where ``what`` is named in OVH_SPAWNER_TESTS_REQUIRE."""
+    if found:
+        return
+    if what in os.environ.get("OVH_SPAWNER_TESTS_REQUIRE", "").split(","):
+        pytest.fail(f"{what} is required here and missing: {hint}")
+    pytest.skip(f"{what} is not on this machine: {hint}")
