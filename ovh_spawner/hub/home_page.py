@@ -1,0 +1,79 @@
+"""JupyterHub's home page as a list of notebooks, and the order to save one whose changes are not saved."""
+
+import asyncio
+from typing import Any
+
+import structlog
+from jupyterhub.handlers import BaseHandler
+from jupyterhub.handlers.pages import HomeHandler
+from jupyterhub.scopes import needs_scope
+from jupyterhub.utils import url_path_join
+from tornado import web
+
+from ovh_spawner.contract.notebooks import NotebookBrief
+from ovh_spawner.errors import OVHSpawnerError
+from ovh_spawner.hub import refusals
+from ovh_spawner.hub.compat import display_name
+from ovh_spawner.hub.home_view import Hosted, view_line
+
+log = structlog.get_logger()
+
+
+class HomePageHandler(HomeHandler):  # type: ignore[misc]
+    """Lists a person's notebooks; a notebook is a named server."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        user = self.current_user
+        spawners = list(user.all_spawners(include_default=False))
+        briefs = await asyncio.gather(*(self._find(user, spawner.name) for spawner in spawners))
+        pairs = zip(spawners, briefs, strict=True)
+        html = await self.render_template(
+            "home.html",
+            auth_state=await user.get_auth_state(),
+            user=user,
+            notebooks=[view_line(_hosted(user, spawner), brief) for spawner, brief in pairs],
+            # JupyterHub's own script for the page asks for these.
+            allow_named_servers=self.allow_named_servers,
+            default_server=user.spawner,
+        )
+        self.finish(html)
+
+    async def _find(self, user: Any, server_name: str) -> NotebookBrief | None:
+        try:
+            brief: NotebookBrief | None = await user.spawner.service.find_notebook(user.name, server_name)
+        except OVHSpawnerError as error:
+            # The page is for finding the way; without the service it shows what the hub knows.
+            log.info("notebook_unknown_on_home_page", server=server_name, code=error.code)
+            return None
+        return brief
+
+
+def _hosted(user: Any, spawner: Any) -> Hosted:
+    # `all_spawners` gives the hub's rows for servers that do not run, and its live objects for those that do.
+    orm_spawner = getattr(spawner, "orm_spawner", spawner)
+    return Hosted(
+        server_name=orm_spawner.name,
+        name=display_name(orm_spawner),
+        url=user.server_url(orm_spawner.name),
+        active=bool(getattr(spawner, "active", False)),
+        ready=bool(getattr(spawner, "ready", False)),
+        pending=getattr(spawner, "pending", None) or "",
+        last_activity=orm_spawner.last_activity,
+    )
+
+
+class SaveHandler(BaseHandler):  # type: ignore[misc]
+    """``POST /hub/save/<user>/<server>``: the button beside a notebook whose changes are not saved."""
+
+    @web.authenticated
+    @needs_scope("servers")  # type: ignore[untyped-decorator]
+    async def post(self, user_name: str, server_name: str) -> None:
+        user = self.find_user(user_name)
+        if user is None:
+            raise web.HTTPError(404, f"There is no user {user_name!r}.")
+        try:
+            await user.spawner.service.save_notebook(user.name, server_name)
+        except OVHSpawnerError as error:
+            raise refusals.refusal(error) from error
+        self.redirect(url_path_join(self.hub.base_url, "home"))

@@ -1,0 +1,47 @@
+"""``service``: a fake hub service. ``hub``: starts a real hub against it. ``person``: signs somebody in."""
+
+import warnings
+
+import pytest
+
+from tests.support.fake_hub import Person, hub_config
+from tests.support.fake_service import fake_service
+
+
+@pytest.fixture
+async def service():
+    async with fake_service() as running:
+        yield running
+
+
+@pytest.fixture
+async def hub(hub_app, service, tmp_path):
+    # JupyterHub 5's own event schemas are older than today's jupyter_events.
+    warnings.filterwarnings("ignore", message="The `version` property of an event schema")
+    started = []
+
+    async def start(*editor_command, **spawner):
+        app = await hub_app(config=hub_config(service.url, tmp_path, *editor_command, **spawner))
+        started.append(app)
+        return app
+
+    yield start
+    for app in started:
+        for user in list(app.users.values()):
+            for name, spawner in list(user.spawners.items()):
+                if spawner.run is not None:
+                    await user.stop(name)
+
+
+@pytest.fixture
+async def person(hub):
+    signed_in = []
+
+    async def sign_in(name="alice", *, app=None):
+        visitor = await Person(app or await hub(), name).sign_in()
+        signed_in.append(visitor)
+        return visitor
+
+    yield sign_in
+    for visitor in signed_in:
+        await visitor.browser.aclose()
