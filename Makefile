@@ -1,0 +1,99 @@
+# Two words for a new user: `make run` starts everything on this machine, `make test` proves that it works.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Node comes from PyPI with the virtual environment; npm must use that one.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+CHP_VERSION := 5.3.0
+CODE_SERVER_VERSION := 4.139.1
+CACHE ?= $(HOME)/.cache/ovh-spawner
+
+.PHONY: help run setup vscode test test-hub5 test-browser test-postgresql check format bench reliability clean distclean
+
+help:  ## show this list
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup  ## start hub, service and a demo data store; Ctrl-C ends them
+	@$(BIN)/ovh-spawner local --settings local-settings.yaml $(ARGS)
+
+setup: $(VENV)/.ready-run .tools/node/.ready-$(CHP_VERSION) .tools/environments/conda/.ready
+
+$(VENV)/bin/python:
+	@echo "==> Making a virtual environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is %d.%d. Name another one: make PYTHON=python3.12 run" % sys.version_info[:2])'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready-run: pyproject.toml constraints/run.txt | $(VENV)/bin/python
+	@echo "==> Installing Python packages (a few minutes the first time)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -q -c constraints/run.txt -e '.[local]'
+	@touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready-run constraints/test.txt
+	@echo "==> Installing what the tests need"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -q -c constraints/run.txt -r constraints/test.txt
+	@touch $@
+
+.tools/node/.ready-$(CHP_VERSION): | $(VENV)/.ready-run
+	@echo "==> Installing JupyterHub's proxy"
+	@mkdir -p .tools/node
+	@$(NPM) install --silent --no-package-lock --no-save --prefix .tools/node configurable-http-proxy@$(CHP_VERSION)
+	@touch $@
+
+# The framework environment "Miniconda": plain Python with a kernel. What a notebook installs goes into its own home.
+.tools/environments/conda/.ready: | $(VENV)/.ready-run
+	@echo "==> Making the plain Python environment for notebooks"
+	@$(BIN)/python -m venv --system-site-packages .tools/environments/conda
+	@.tools/environments/conda/bin/python -m pip install --disable-pip-version-check --progress-bar off -q --ignore-installed -c constraints/run.txt ipykernel pip
+	@# With this environment's own Python by its full path: by name, JupyterLab would take the one it runs on itself.
+	@.tools/environments/conda/bin/python -m ipykernel install --sys-prefix --display-name 'Python 3' >/dev/null
+	@touch $@
+
+vscode: $(VENV)/.ready-run  ## install VS Code (code-server) into the checkout; takes about five minutes
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/install-vscode.sh $(CODE_SERVER_VERSION) "$(CACHE)"
+
+test: setup $(VENV)/.ready-test  ## the fast tier: rules, service, real hub with real editors
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-hub5: setup $(VENV)/.ready-test .venv-hub5/.ready  ## the hub's tests and the journeys on JupyterHub 5
+	@PATH="$(CURDIR)/.venv-hub5/bin:$$PATH" .venv-hub5/bin/python -m pytest tests/hub tests/journeys $(ARGS)
+
+.venv-hub5/.ready: $(VENV)/.ready-test constraints/hub5.txt
+	@echo "==> Making the environment with JupyterHub 5"
+	@$(PYTHON) -m venv .venv-hub5
+	@.venv-hub5/bin/python -m pip install --disable-pip-version-check --progress-bar off -q -c constraints/hub5.txt -e '.[local]' -r constraints/test.txt
+	@touch $@
+
+test-browser: setup $(VENV)/.ready-test  ## the story in a real Chromium
+	@$(BIN)/python -m pytest tests/browser --run-browser $(ARGS)
+
+check: $(VENV)/.ready-test  ## formatting, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.ready-test  ## format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup $(VENV)/.ready-test .tools/bench/.ready  ## ratios to named peers, written to docs/benchmarks.md
+	@$(BIN)/python -m bench $(ARGS)
+
+# The peers live in an environment of their own: their pins would hold ours back.
+.tools/bench/.ready: constraints/bench.txt
+	@$(PYTHON) -m venv .tools/bench
+	@.tools/bench/bin/python -m pip install --disable-pip-version-check --progress-bar off -q -r constraints/bench.txt
+	@touch $@
+
+# Every program is killed at every step, on the real installation; the page is written when all of it held.
+reliability: setup $(VENV)/.ready-test  ## kill everything at every step, written to docs/reliability.md
+	@rm -f .tools/reliability.jsonl
+	@OVH_SPAWNER_LONG=1 OVH_SPAWNER_RELIABILITY_REPORT=$(CURDIR)/.tools/reliability.jsonl $(BIN)/python -m pytest tests/journeys/test_kills.py $(ARGS)
+	@$(BIN)/python docs/reliability.py .tools/reliability.jsonl
+	@rm -f .tools/reliability.jsonl
+
+clean:  ## forget the state: notebooks, ledger, demo data, secrets
+	rm -rf .local
+
+distclean: clean  ## also remove everything that was installed into the checkout
+	rm -rf .venv .venv-hub5 .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

