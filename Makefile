@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Node comes from PyPI with the virtual environment; npm must use that one.
-NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" scripts/quietly.sh npm
+# Shows what is being installed on one line of a terminal, and all of the end when it fails.
+PIP_INSTALL := -m pip install --disable-pip-version-check --progress-bar off
 CHP_VERSION := 5.3.0
 CODE_SERVER_VERSION := 4.139.1
 CACHE ?= $(HOME)/.cache/ovh-spawner
@@ -25,25 +27,25 @@ $(VENV)/bin/python:
 
 $(VENV)/.ready-run: pyproject.toml constraints/run.txt | $(VENV)/bin/python
 	@echo "==> Installing Python packages (a few minutes the first time)"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -q -c constraints/run.txt -e '.[local]'
+	@scripts/quietly.sh $(BIN)/python $(PIP_INSTALL) -c constraints/run.txt -e '.[local]'
 	@touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready-run constraints/test.txt
 	@echo "==> Installing what the tests need"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -q -c constraints/run.txt -r constraints/test.txt
+	@scripts/quietly.sh $(BIN)/python $(PIP_INSTALL) -c constraints/run.txt -r constraints/test.txt
 	@touch $@
 
 .tools/node/.ready-$(CHP_VERSION): | $(VENV)/.ready-run
 	@echo "==> Installing JupyterHub's proxy"
 	@mkdir -p .tools/node
-	@$(NPM) install --silent --no-package-lock --no-save --prefix .tools/node configurable-http-proxy@$(CHP_VERSION)
+	@$(NPM) install --loglevel=error --no-package-lock --no-save --prefix .tools/node configurable-http-proxy@$(CHP_VERSION)
 	@touch $@
 
 # The framework environment "Miniconda": plain Python with a kernel. What a notebook installs goes into its own home.
 .tools/environments/conda/.ready: | $(VENV)/.ready-run
 	@echo "==> Making the plain Python environment for notebooks"
 	@$(BIN)/python -m venv --system-site-packages .tools/environments/conda
-	@.tools/environments/conda/bin/python -m pip install --disable-pip-version-check --progress-bar off -q --ignore-installed -c constraints/run.txt ipykernel pip
+	@scripts/quietly.sh .tools/environments/conda/bin/python $(PIP_INSTALL) --ignore-installed -c constraints/run.txt ipykernel pip
 	@# With this environment's own Python by its full path: by name, JupyterLab would take the one it runs on itself.
 	@.tools/environments/conda/bin/python -m ipykernel install --sys-prefix --display-name 'Python 3' >/dev/null
 	@touch $@
@@ -60,7 +62,7 @@ test-hub5: setup $(VENV)/.ready-test .venv-hub5/.ready  ## the hub's tests and t
 .venv-hub5/.ready: $(VENV)/.ready-test constraints/hub5.txt
 	@echo "==> Making the environment with JupyterHub 5"
 	@$(PYTHON) -m venv .venv-hub5
-	@.venv-hub5/bin/python -m pip install --disable-pip-version-check --progress-bar off -q -c constraints/hub5.txt -e '.[local]' -r constraints/test.txt
+	@scripts/quietly.sh .venv-hub5/bin/python $(PIP_INSTALL) -c constraints/hub5.txt -e '.[local]' -r constraints/test.txt
 	@touch $@
 
 test-browser: setup $(VENV)/.ready-test  ## the story in a real Chromium
@@ -82,7 +84,7 @@ bench: setup $(VENV)/.ready-test .tools/bench/.ready  ## ratios to named peers, 
 # The peers live in an environment of their own: their pins would hold ours back.
 .tools/bench/.ready: constraints/bench.txt
 	@$(PYTHON) -m venv .tools/bench
-	@.tools/bench/bin/python -m pip install --disable-pip-version-check --progress-bar off -q -r constraints/bench.txt
+	@scripts/quietly.sh .tools/bench/bin/python $(PIP_INSTALL) -r constraints/bench.txt
 	@touch $@
 
 # Every program is killed at every step, on the real installation; the page is written when all of it held.
