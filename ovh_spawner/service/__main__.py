@@ -46,8 +46,9 @@ async def _serve(service: Service) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     try:
-        server = service.listen()
+        # The tables first: a request must not meet a ledger that is being made.
         await service.start()
+        server = service.listen()
         logger.info("service_started", address=service.settings.service.url)
         await ended.wait()
         await service.drain()

@@ -97,8 +97,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
-        "journal_mode=WAL",
+        # First of all: the next ones can meet another connection's lock.
         f"busy_timeout={BUSY_MILLISECONDS}",
+        "journal_mode=WAL",
         "foreign_keys=ON",
         "synchronous=FULL",
     ):
