@@ -7,6 +7,7 @@ from websockets.sync.client import connect
 from tests.support.jupyter import LabSession
 from tests.support.requirements import need
 from tests.support.stack import TOOLS, local_stack
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.journey
 
@@ -91,10 +92,9 @@ def test_vs_code_opens_with_the_notebook_s_files(stack):
     notebook = fay.api("POST", "notebook", json=spec).json()["id"]
     url = fay.wait_for_state(notebook, "RUNNING")["status"]["url"]
 
-    page = fay.get(url)
+    page = wait_for(lambda: (p := fay.get(url)) and "workbench" in p.text and p, what="VS Code's page")
 
     assert page.status_code == 200
-    assert "workbench" in page.text
     assert str(page.url).startswith(url)
     fay.api("PUT", f"notebook/{notebook}/stop")
     fay.wait_for_state(notebook, "STOPPED")

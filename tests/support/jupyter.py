@@ -7,6 +7,7 @@ from typing import Any
 from websockets.sync.client import connect
 
 from tests.support.stack import Person
+from tests.support.waiting import wait_for
 
 
 class LabSession:
@@ -15,10 +16,13 @@ class LabSession:
     def __init__(self, person: Person, url: str) -> None:
         self.person = person
         self.url = url.rstrip("/")
-        page = person.get(f"{self.url}/lab")
-        assert page.status_code == 200, page.text[:500]
-        assert "jupyter-config-data" in page.text, page.text[:500]
+        # RUNNING is told a moment before the hub's proxy leads there; until then the hub shows its own page.
+        wait_for(self._shows_lab, what="JupyterLab's page", seconds=30)
         self.kernel = self._api("POST", "api/kernels", json={"name": "python3"})["id"]
+
+    def _shows_lab(self) -> bool:
+        page = self.person.get(f"{self.url}/lab")
+        return page.status_code == 200 and "jupyter-config-data" in page.text
 
     def run(self, code: str, *, seconds: float = 90) -> str:
         """Execute a cell and return what it printed; an exception in it fails the test."""
