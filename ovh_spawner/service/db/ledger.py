@@ -97,9 +97,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
-        # First of all: the next ones can meet another connection's lock.
-        f"busy_timeout={BUSY_MILLISECONDS}",
         "journal_mode=WAL",
+        f"busy_timeout={BUSY_MILLISECONDS}",
         "foreign_keys=ON",
         "synchronous=FULL",
     ):
