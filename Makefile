@@ -32,7 +32,7 @@ $(VENV)/.ready-run: pyproject.toml constraints/run.txt | $(VENV)/bin/python
 
 $(VENV)/.ready-test: $(VENV)/.ready-run constraints/test.txt
 	@echo "==> Installing what the tests need"
-	@scripts/quietly.sh $(BIN)/python $(PIP_INSTALL) -c constraints/run.txt -r constraints/test.txt
+	@scripts/quietly.sh $(BIN)/python $(PIP_INSTALL) -c constraints/run.txt -e '.[local,kubernetes]' -r constraints/test.txt
 	@touch $@
 
 .tools/node/.ready-$(CHP_VERSION): | $(VENV)/.ready-run
@@ -62,7 +62,7 @@ test-hub5: setup $(VENV)/.ready-test .venv-hub5/.ready  ## the hub's tests and t
 .venv-hub5/.ready: $(VENV)/.ready-test constraints/hub5.txt
 	@echo "==> Making the environment with JupyterHub 5"
 	@$(PYTHON) -m venv .venv-hub5
-	@scripts/quietly.sh .venv-hub5/bin/python $(PIP_INSTALL) -c constraints/hub5.txt -e '.[local]' -r constraints/test.txt
+	@scripts/quietly.sh .venv-hub5/bin/python $(PIP_INSTALL) -c constraints/hub5.txt -e '.[local,kubernetes]' -r constraints/test.txt
 	@touch $@
 
 test-browser: setup $(VENV)/.ready-test  ## the story in a real Chromium

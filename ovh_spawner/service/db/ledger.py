@@ -1,14 +1,16 @@
 """The ledger's door: one unit of work per use case, on SQLite or PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from sqlite3 import OperationalError as DriverOperationalError
 from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random
 
 from ovh_spawner.errors import LedgerUnavailableError
 from ovh_spawner.service.db.access_codes import AccessCodeRepository
@@ -54,6 +56,9 @@ class Ledger:
 
     async def migrate(self) -> None:
         """Bring the tables to this version; safe when several replicas start at once."""
+        if self._engine.dialect.name == "sqlite":
+            with _trouble_told():
+                await self._write_ahead()
         async with self._transaction("BEGIN IMMEDIATE") as connection:
             await connection.run_sync(upgrade)
 
@@ -71,17 +76,40 @@ class Ledger:
     async def close(self) -> None:
         await self._engine.dispose()
 
+    @retry(
+        retry=retry_if_exception_type(DriverOperationalError),
+        wait=wait_random(0.01, 0.1),
+        stop=stop_after_delay(BUSY_MILLISECONDS / 1000),
+        reraise=True,
+    )
+    async def _write_ahead(self) -> None:
+        """Switch the file to write-ahead logging, for good.
+
+        Of two processes that make this switch at the same instant SQLite tells one "locked", however long it would
+        wait (both would wait for one another), so it has to let go and try again.
+        """
+        async with self._engine.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            for pragma in ("busy_timeout=0", "journal_mode=WAL", f"busy_timeout={BUSY_MILLISECONDS}"):
+                await driver.execute_fetchall(f"PRAGMA {pragma}")
+
     @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[AsyncConnection]:
-        try:
+        with _trouble_told():
             async with self._engine.connect() as connection:
                 await connection.execution_options(**{_BEGIN: begin})
                 async with connection.begin():
                     yield connection
-        except (OperationalError, InterfaceError, PoolTimeoutError) as exc:
-            raise LedgerUnavailableError(
-                "The ledger does not answer, so nothing was changed. Try again in a moment."
-            ) from exc
+
+
+@contextmanager
+def _trouble_told() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError, DriverOperationalError) as exc:
+        raise LedgerUnavailableError(
+            "The ledger does not answer, so nothing was changed. Try again in a moment."
+        ) from exc
 
 
 def _open_engine(url: str) -> AsyncEngine:
@@ -97,7 +125,6 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
-        "journal_mode=WAL",
         f"busy_timeout={BUSY_MILLISECONDS}",
         "foreign_keys=ON",
         "synchronous=FULL",

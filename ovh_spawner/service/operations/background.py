@@ -17,15 +17,22 @@ class Background:
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._again: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
         self._is_closed = False
 
     def ensure(self, key: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Let ``work`` run unless work of this key is under way."""
-        if self._is_closed or key in self._tasks:
+        """Let ``work`` run now; when work of this key is under way, once more after it.
+
+        What is under way may have looked at the ledger for the last time just before the caller wrote to it.
+        """
+        if self._is_closed:
+            return
+        if key in self._tasks:
+            self._again[key] = work
             return
         task = asyncio.create_task(self._guard(key, work), name=key)
         self._tasks[key] = task
-        task.add_done_callback(lambda _done: self._tasks.pop(key, None))
+        task.add_done_callback(lambda _done: self._finished(key))
 
     def repeat(self, key: str, work: Callable[[], Awaitable[None]], *, seconds: float) -> None:
         """Let ``work`` run again and again, with a pause between; a failure is logged and does not end it."""
@@ -49,6 +56,11 @@ class Background:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _finished(self, key: str) -> None:
+        del self._tasks[key]
+        if work := self._again.pop(key, None):
+            self.ensure(key, work)
 
     @staticmethod
     async def _guard(key: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -41,9 +41,7 @@ async def test_the_migrations_make_exactly_the_tables_of_the_code(ledger, engine
 
 
 async def test_several_replicas_may_migrate_at_once(database_url):
-    # SQLite is for one service; several replicas need PostgreSQL.
-    replicas = 1 if database_url.startswith("sqlite") else 3
-    ledgers = [Ledger(database_url, Vault(Fernet.generate_key().decode())) for _ in range(replicas)]
+    ledgers = [Ledger(database_url, Vault(Fernet.generate_key().decode())) for _ in range(3)]
     await asyncio.gather(*(ledger.migrate() for ledger in ledgers))
 
     for ledger in ledgers:
