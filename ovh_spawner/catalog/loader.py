@@ -39,10 +39,13 @@ class _Sources:
         return ConfigError(f"{prefix}{field_path(path, 'catalog')}: {message}")
 
 
-def load_catalog(overrides: dict[str, Any], *, source: YamlSource | None = None, region: str) -> Capabilities:
+def load_catalog(
+    overrides: dict[str, Any], *, source: YamlSource | None = None, region: str, region_at: str | None = None
+) -> Capabilities:
     """Return what a deployment in ``region`` offers.
 
     ``source`` is the block that ``overrides`` were read from; with it, a mistake is named by file and line.
+    ``region_at`` is where the region was chosen, as ``file:line``.
 
     Raises:
         ConfigError: An entry is wrong, or names something that does not exist.
@@ -58,7 +61,8 @@ def load_catalog(overrides: dict[str, Any], *, source: YamlSource | None = None,
     _check_references(frameworks, editors, sources)
     _check_flavors(flavors, sources)
     if region not in regions:
-        raise ConfigError(f"deployment.region: Region {not_one_of(region, list(regions))}")
+        where = f"{region_at}: " if region_at else ""
+        raise ConfigError(f"{where}deployment.region: Region {not_one_of(region, list(regions))}")
     return Capabilities(
         region=region,
         currency=regions[region].currency,

@@ -30,7 +30,10 @@ def load_installation(path: Path | None) -> tuple[Settings, Capabilities]:
     """
     settings, source = _read(path)
     catalog = source.at("catalog") if source and settings.catalog else None
-    return settings, load_catalog(settings.catalog, source=catalog, region=settings.deployment.region)
+    region_at = source.locate(("deployment", "region")) if source else None
+    return settings, load_catalog(
+        settings.catalog, source=catalog, region=settings.deployment.region, region_at=region_at
+    )
 
 
 def _read(path: Path | None) -> tuple[Settings, YamlSource | None]:

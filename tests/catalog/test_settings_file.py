@@ -86,7 +86,10 @@ def test_settings_are_read_by_their_names_in_the_file(tmp_path):
             "catalog:\n  flavors:\n    ai1-1-gpu:\n      maks: 2",
             "settings.yaml:4: catalog.flavors.ai1-1-gpu.maks: ",
         ),
-        ("deployment:\n  region: XYZ", "deployment.region: Region 'XYZ' is not known. Allowed: GRA, BHS."),
+        (
+            "deployment:\n  region: XYZ",
+            "settings.yaml:2: deployment.region: Region 'XYZ' is not known. Allowed: GRA, BHS.",
+        ),
     ],
 )
 def test_a_mistake_is_named_by_file_line_and_nearest_key(tmp_path, text, said):
