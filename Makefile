@@ -7,10 +7,11 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" scripts/quietly.sh npm
 # Shows what is being installed on one line of a terminal, and all of the end when it fails.
 PIP_INSTALL := -m pip install --disable-pip-version-check --progress-bar off
 CHP_VERSION := 5.3.0
+OIDC_PROVIDER_VERSION := 9.13.3
 CODE_SERVER_VERSION := 4.139.1
 CACHE ?= $(HOME)/.cache/ovh-spawner
 
-.PHONY: help run setup vscode test test-hub5 test-browser test-postgresql check format bench reliability clean distclean
+.PHONY: help run setup vscode images images-pins test-images test test-hub5 test-long test-browser test-cluster cluster test-postgresql check format bench reliability clean distclean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +36,12 @@ $(VENV)/.ready-test: $(VENV)/.ready-run constraints/test.txt
 	@scripts/quietly.sh $(BIN)/python $(PIP_INSTALL) -c constraints/run.txt -e '.[local,kubernetes]' -r constraints/test.txt
 	@touch $@
 
+# A real OpenID provider, for the tests of signing in.
+.tools/test-node/.ready-$(OIDC_PROVIDER_VERSION): | $(VENV)/.ready-run
+	@mkdir -p .tools/test-node
+	@$(NPM) install --loglevel=error --no-package-lock --no-save --prefix .tools/test-node oidc-provider@$(OIDC_PROVIDER_VERSION)
+	@touch $@
+
 .tools/node/.ready-$(CHP_VERSION): | $(VENV)/.ready-run
 	@echo "==> Installing JupyterHub's proxy"
 	@mkdir -p .tools/node
@@ -53,10 +60,28 @@ $(VENV)/.ready-test: $(VENV)/.ready-run constraints/test.txt
 vscode: $(VENV)/.ready-run  ## install VS Code (code-server) into the checkout; takes about five minutes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/install-vscode.sh $(CODE_SERVER_VERSION) "$(CACHE)"
 
-test: setup $(VENV)/.ready-test  ## the fast tier: rules, service, real hub with real editors
+TEST_TOOLS := $(VENV)/.ready-test .tools/test-node/.ready-$(OIDC_PROVIDER_VERSION)
+
+# Root, with Debian's buildah and mmdebstrap. What a machine without a conda channel can build: INSTALLER=plain.
+INSTALLER ?= conda
+images: vscode  ## build the container images; ARGS names some of them, INSTALLER=plain does without conda
+	@OVH_SPAWNER_CACHE="$(CACHE)" $(BIN)/python -m images --installer $(INSTALLER) $(ARGS)
+
+images-pins: $(VENV)/.ready-run  ## ask the package index whether every framework's pins resolve; takes many minutes
+	@$(BIN)/python -m images.pins $(ARGS)
+
+test-images: vscode $(VENV)/.ready-test  ## build the images that need no conda, and try what is in them (root)
+	@OVH_SPAWNER_CACHE="$(CACHE)" $(BIN)/python -m images --installer plain
+	@OVH_SPAWNER_CACHE="$(CACHE)" $(BIN)/python -m pytest tests/images --run-images $(ARGS)
+
+test: setup $(TEST_TOOLS)  ## the fast tier: rules, service, real hub with real editors
 	@$(BIN)/python -m pytest $(ARGS)
 
-test-hub5: setup $(VENV)/.ready-test .venv-hub5/.ready  ## the hub's tests and the journeys on JupyterHub 5
+# Files that hold instances of minutes say so by the mark `long`; there they are run with their small ones.
+test-long: setup $(VENV)/.ready-test  ## every kill at every moment, outages of minutes, large data; takes an hour or two
+	@OVH_SPAWNER_LONG=1 $(BIN)/python -m pytest -m long $(ARGS)
+
+test-hub5: setup $(TEST_TOOLS) .venv-hub5/.ready  ## the hub's tests and the journeys on JupyterHub 5
 	@PATH="$(CURDIR)/.venv-hub5/bin:$$PATH" .venv-hub5/bin/python -m pytest tests/hub tests/journeys $(ARGS)
 
 .venv-hub5/.ready: $(VENV)/.ready-test constraints/hub5.txt
@@ -65,8 +90,17 @@ test-hub5: setup $(VENV)/.ready-test .venv-hub5/.ready  ## the hub's tests and t
 	@scripts/quietly.sh .venv-hub5/bin/python $(PIP_INSTALL) -c constraints/hub5.txt -e '.[local,kubernetes]' -r constraints/test.txt
 	@touch $@
 
-test-browser: setup $(VENV)/.ready-test  ## the story in a real Chromium
+test-browser: setup $(TEST_TOOLS)  ## the story in a real Chromium
 	@$(BIN)/python -m pytest tests/browser --run-browser $(ARGS)
+
+# Kubernetes is built from its Go modules the first time (about ten minutes), and kept in $(CACHE).
+test-cluster: setup $(VENV)/.ready-test  ## a real Kubernetes on this machine (root), or the one that KUBECONFIG names
+	@$(BIN)/python -m tests.cluster.machine build
+	@$(BIN)/python -m tests.cluster.notebook_images
+	@$(BIN)/python -m pytest tests/cluster --run-cluster $(ARGS)
+
+cluster: $(VENV)/.ready-test  ## run a Kubernetes on this machine until Ctrl-C (root); ARGS="--fake-nodes 20"
+	@$(BIN)/python -m tests.cluster.machine run $(ARGS)
 
 check: $(VENV)/.ready-test  ## formatting, lint, types, import rules
 	$(BIN)/ruff format --check .
@@ -87,10 +121,10 @@ bench: setup $(VENV)/.ready-test .tools/bench/.ready  ## ratios to named peers, 
 	@scripts/quietly.sh .tools/bench/bin/python $(PIP_INSTALL) -r constraints/bench.txt
 	@touch $@
 
-# Every program is killed at every step, on the real installation; the page is written when all of it held.
-reliability: setup $(VENV)/.ready-test  ## kill everything at every step, written to docs/reliability.md
+# Every program is killed at every moment, on the real installation; the page is written when all of it held.
+reliability: setup $(VENV)/.ready-test  ## kill everything at every moment, written to docs/reliability.md
 	@rm -f .tools/reliability.jsonl
-	@OVH_SPAWNER_LONG=1 OVH_SPAWNER_RELIABILITY_REPORT=$(CURDIR)/.tools/reliability.jsonl $(BIN)/python -m pytest tests/journeys/test_kills.py $(ARGS)
+	@OVH_SPAWNER_LONG=1 OVH_SPAWNER_RELIABILITY_REPORT=$(CURDIR)/.tools/reliability.jsonl $(BIN)/python -m pytest tests/journeys/test_kills.py tests/journeys/test_outages.py $(ARGS)
 	@$(BIN)/python docs/reliability.py .tools/reliability.jsonl
 	@rm -f .tools/reliability.jsonl
 

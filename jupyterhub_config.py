@@ -23,12 +23,14 @@ c.JupyterHub.upgrade_db = True
 c.JupyterHub.cookie_secret_file = str(deployment.state / "jupyterhub_cookie_secret")
 c.JupyterHub.cleanup_servers = settings.hub.cleanup_servers
 
-# Who comes in: everybody who knows the password.
+# Who comes in: those whom the settings' block signIn names, else everybody who knows the demo's password.
 c.JupyterHub.authenticator_class = "ovh_spawner.hub.authenticator.OVHAuthenticator"
-c.OVHAuthenticator.user_password = deployment.sign_in_password
-c.OVHAuthenticator.admin_password = deployment.admin_password
-c.OVHAuthenticator.admin_users = {"admin"} if deployment.admin_password else set()
-c.OVHAuthenticator.allow_all = True
+c.OVHAuthenticator.sign_in = settings.sign_in
+c.OVHAuthenticator.oauth_callback_url = f"{settings.deployment.public_url}{deployment.base_path}hub/oauth_callback"
+if deployment.uses_demo_password:
+    c.OVHAuthenticator.user_password = deployment.sign_in_password
+    c.OVHAuthenticator.admin_password = deployment.admin_password
+    c.OVHAuthenticator.admin_users = {"admin"} if deployment.admin_password else set()
 
 # What runs: each notebook is a named server.
 c.JupyterHub.spawner_class = "ovh_spawner.hub.local_spawner.OVHLocalSpawner"

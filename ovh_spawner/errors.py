@@ -111,6 +111,18 @@ class StoppedWhileStartingError(RefusedError):
     code = "stopped"
 
 
+class SignInError(RefusedError):
+    """Somebody could not be signed in; the sentence stands on the page and tells nothing about others."""
+
+    code = "sign_in"
+
+
+class NoCapacityError(RefusedError):
+    """The cluster has no room for the notebook."""
+
+    code = "no_capacity"
+
+
 class UpstreamError(OVHSpawnerError):
     """A program that we depend on failed; the caller may try again."""
 
@@ -145,6 +157,12 @@ class RunnerError(UpstreamError):
     """A data sync could not be started."""
 
     code = "runner"
+
+
+class ClusterUnavailableError(UpstreamError):
+    """The cluster's API server did not answer, or not with what was asked for."""
+
+    code = "cluster"
 
 
 class LedgerUnavailableError(UpstreamError):

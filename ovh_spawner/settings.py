@@ -6,16 +6,13 @@ Unknown keys stop the start and name the nearest valid key, with file and line (
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
+from ovh_spawner.settings_kubernetes import KubernetesSettings
+from ovh_spawner.settings_outgoing import GitSettings, OutgoingSettings
+from ovh_spawner.settings_part import Part
 
-class Part(BaseModel):
-    """A block of the settings."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid", frozen=True
-    )
+__all__ = ["Part", "Settings", "StoreSettings"]
 
 
 class DeploymentSettings(Part):
@@ -61,6 +58,56 @@ class HubSettings(Part):
     cleanup_servers: bool = Field(
         default=True,
         description="Stop the notebooks when the hub is ended; False leaves them running for its return.",
+    )
+
+
+class OpenIdSettings(Part):
+    """Sign-in through an OpenID Connect provider."""
+
+    name: str = Field(default="your organisation", description="Stands on the button: Sign in with …")
+    issuer: str = Field(
+        description="The provider's address; /.well-known/openid-configuration is read below it."
+    )
+    client_id: str = Field(description="This hub's name at the provider.")
+    client_secret_env: str = Field(
+        default="OVH_SPAWNER_OPENID_SECRET",
+        description="Name of the environment variable that holds the secret of this hub at the provider.",
+    )
+    scopes: list[str] = Field(default=["openid", "profile", "email"], description="What is asked for.")
+    groups_claim: str = Field(default="groups", description="Claim that lists a person's groups.")
+    allow_all: bool = Field(default=False, description="Let in everybody whom the provider knows.")
+    allowed_groups: list[str] | None = Field(
+        default=None, description="Let in members of these groups; an empty list admits nobody."
+    )
+    allowed_emails: list[str] | None = Field(
+        default=None,
+        description="Let in these addresses, or *@example.org for all of a domain, when the provider has verified "
+        "them; an empty list admits nobody.",
+    )
+    administrator_groups: list[str] = Field(
+        default_factory=list, description="Members of these groups administer the hub."
+    )
+
+    @model_validator(mode="after")
+    def _somebody_is_named(self) -> "OpenIdSettings":
+        if not self.allow_all and self.allowed_groups is None and self.allowed_emails is None:
+            raise ValueError("nobody could sign in: name allowedGroups or allowedEmails, or set allowAll")
+        return self
+
+
+class SignInSettings(Part):
+    """Who comes in. With neither accounts nor a provider, the one password of the local demo does."""
+
+    accounts_file: str | None = Field(
+        default=None, description="File of local accounts; `ovh-spawner accounts` writes it."
+    )
+    openid: OpenIdSettings | None = Field(default=None, description="An OpenID Connect provider.")
+    failures: int = Field(default=5, ge=1, description="Failed sign-ins of a name before it is locked.")
+    lock_minutes: float = Field(default=15.0, gt=0, description="How long a name is locked then.")
+    refresh_seconds: int = Field(
+        default=60,
+        ge=5,
+        description="How soon the hub notices that an account or a group at the provider has changed.",
     )
 
 
@@ -145,9 +192,13 @@ class Settings(Part):
     deployment: DeploymentSettings = DeploymentSettings()
     service: ServiceSettings = ServiceSettings()
     hub: HubSettings = HubSettings()
+    sign_in: SignInSettings = SignInSettings()
     database: DatabaseSettings = DatabaseSettings()
     project: ProjectSettings = ProjectSettings()
     local: LocalSettings = LocalSettings()
+    kubernetes: KubernetesSettings = KubernetesSettings()
+    outgoing: OutgoingSettings = OutgoingSettings()
+    git: GitSettings = GitSettings()
     data_stores: dict[str, StoreSettings] = Field(
         default_factory=dict, description="Data stores that the operator offers to everyone, by alias."
     )
@@ -155,6 +206,12 @@ class Settings(Part):
         default_factory=dict,
         description="Overrides of the shipped catalog: editors, frameworks, flavors, regions.",
     )
+
+    @property
+    def refuses_private_addresses(self) -> bool:
+        """Say whether people's own addresses must be public ones."""
+        chosen = self.outgoing.private_addresses
+        return chosen == "refused" or (chosen == "by-mode" and self.deployment.mode == "kubernetes")
 
     @property
     def service_prefix(self) -> str:

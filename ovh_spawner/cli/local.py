@@ -266,13 +266,9 @@ async def _supervise(plan: Plan, console: Console, register: Register) -> None:
 
 
 def _welcome(plan: Plan, console: Console) -> None:
-    password = plan.secrets[ENV_SIGN_IN_PASSWORD]
     local_settings = plan.settings.local
     console.print(f"\nReady: [bold]{plan.url}[/bold]")
-    console.print(f"Sign in with any name (for example alice) and the password [bold]{password}[/bold]")
-    console.print(
-        f"As administrator: name admin, password {ENV_ADMIN_PASSWORD} in {plan.state / 'secrets.env'}"
-    )
+    _explain_sign_in(plan, console)
     console.print(f"Demo data: bucket {demo_store.BUCKET} of data store {demo_store.ALIAS}")
     if local_settings.simulated_gpus:
         console.print(f"GPUs: {local_settings.simulated_gpus} simulated; notebooks see none")
@@ -283,3 +279,18 @@ def _welcome(plan: Plan, console: Console) -> None:
             style="yellow",
         )
     console.print(f"Logs are in {plan.state / 'logs'}. Ctrl-C ends everything.\n")
+
+
+def _explain_sign_in(plan: Plan, console: Console) -> None:
+    sign_in = plan.settings.sign_in
+    if sign_in.openid:
+        console.print(f"Sign in with {sign_in.openid.name} ({sign_in.openid.issuer})")
+    if sign_in.accounts_file:
+        console.print(f"Sign in with an account of {sign_in.accounts_file} (`ovh-spawner accounts`)")
+    if sign_in.openid or sign_in.accounts_file:
+        return
+    password = plan.secrets[ENV_SIGN_IN_PASSWORD]
+    console.print(f"Sign in with any name (for example alice) and the password [bold]{password}[/bold]")
+    console.print(
+        f"As administrator: name admin, password {ENV_ADMIN_PASSWORD} in {plan.state / 'secrets.env'}"
+    )

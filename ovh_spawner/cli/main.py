@@ -5,6 +5,8 @@ import sys
 import click
 
 from ovh_spawner import __version__
+from ovh_spawner.cli.accounts import accounts
+from ovh_spawner.cli.check_network import check_network
 from ovh_spawner.cli.local import local
 from ovh_spawner.errors import OVHSpawnerError, UpstreamError
 
@@ -18,6 +20,8 @@ def cli() -> None:
     """AI notebooks on JupyterHub."""
 
 
+cli.add_command(accounts)
+cli.add_command(check_network)
 cli.add_command(local)
 
 

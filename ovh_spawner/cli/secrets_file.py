@@ -11,6 +11,7 @@ from ovh_spawner.errors import ConfigError
 
 ENV_SIGN_IN_PASSWORD = "OVH_SPAWNER_SIGN_IN_PASSWORD"
 ENV_ADMIN_PASSWORD = "OVH_SPAWNER_ADMIN_PASSWORD"
+ENV_CRYPT_KEY = "JUPYTERHUB_CRYPT_KEY"
 ENV_STORE_ACCESS_KEY = "OVH_SPAWNER_DEMO_ACCESS_KEY"
 ENV_STORE_SECRET_KEY = "OVH_SPAWNER_DEMO_SECRET_KEY"
 
@@ -27,6 +28,7 @@ _DRAW: dict[str, Callable[[], str]] = {
     ENV_SERVICE_TOKEN: lambda: secrets.token_hex(32),
     ENV_INTERNAL_TOKEN: lambda: secrets.token_hex(32),
     ENV_ENCRYPTION_KEYS: _fernet_key,
+    ENV_CRYPT_KEY: lambda: secrets.token_hex(32),
     ENV_SIGN_IN_PASSWORD: lambda: secrets.token_urlsafe(9),
     ENV_ADMIN_PASSWORD: lambda: secrets.token_urlsafe(_ADMIN_PASSWORD_BYTES),
     ENV_STORE_ACCESS_KEY: lambda: secrets.token_hex(8),
@@ -62,4 +64,7 @@ def _write(path: Path, values: dict[str, str]) -> None:
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as file:
         file.writelines(f"{name}={value}\n" for name, value in values.items())
+        file.flush()
+        # What they seal is on the disk soon after: it must not outlive them when the machine goes down.
+        os.fsync(file.fileno())
     draft.rename(path)

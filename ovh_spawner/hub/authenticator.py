@@ -1,48 +1,242 @@
-"""Who may sign in, and our pages.
+"""Who may sign in.
 
-The first form knows one password for everybody and one for administrators: enough for a machine whose users
-trust each other. Other ways of signing in are authenticators of JupyterHub mixed with :class:`PagesMixin`,
-which puts the notebook pages in the place of JupyterHub's own ones.
+Three ways, chosen in the settings: an OpenID Connect provider, local accounts, or, where neither is set up, the
+local demo's one password for everybody. The first two stand together on one page.
 """
 
+import os
+import time
+from math import ceil
+from pathlib import Path
 from typing import Any
 
-from jupyterhub.auth import Authenticator
 from jupyterhub.authenticators.shared import SharedPasswordAuthenticator
-from traitlets import default
+from oauthenticator.generic import GenericOAuthenticator
+from tornado import web
+from tornado.httpclient import HTTPClientError
+from traitlets import Instance, Unicode, default
 
-from ovh_spawner.hub.home_page import HomePageHandler, SaveHandler
-from ovh_spawner.hub.server_api import ServerAPIHandler
-from ovh_spawner.hub.spawn_page import SpawnPageHandler
+from ovh_spawner.contract.accounts import ACCOUNT_NAME, PROVIDER_NAME, LocalAccount
+from ovh_spawner.errors import OVHSpawnerError, SignInError
+from ovh_spawner.hub.pages import PagesMixin
+from ovh_spawner.hub.sign_in.accounts import LocalAccounts
+from ovh_spawner.hub.sign_in.handlers import OpenIdCallbackHandler, OpenIdLoginHandler
+from ovh_spawner.hub.sign_in.lockout import Lockout
+from ovh_spawner.hub.sign_in.openid import OpenIdProvider, is_allowed_email, person_name, shown_name
+from ovh_spawner.settings import OpenIdSettings, SignInSettings
 
+AuthModel = dict[str, Any]
 
-class PagesMixin(Authenticator):  # type: ignore[misc]
-    """Serves our pages and our door of servers: JupyterHub asks the authenticator's handlers before its own."""
-
-    def get_handlers(self, app: Any) -> list[tuple[str, type]]:
-        return [
-            *super().get_handlers(app),
-            (r"/home", HomePageHandler),
-            (r"/save/([^/]+)/([^/]+)", SaveHandler),
-            (r"/spawn", SpawnPageHandler),
-            (r"/spawn/([^/]+)", SpawnPageHandler),
-            (r"/spawn/([^/]+)/([^/]+)", SpawnPageHandler),
-            (r"/api/users/([^/]+)/server", ServerAPIHandler),
-            (r"/api/users/([^/]+)/servers/([^/]*)", ServerAPIHandler),
-        ]
+_NOT_ALLOWED = "You are signed in at the provider, but not allowed in here. Ask the operator to let you in."
+_EXPIRED = "The sign-in took too long or was used before. Sign in again."
 
 
-class OVHAuthenticator(PagesMixin, SharedPasswordAuthenticator):  # type: ignore[misc]
-    """One password for everybody, one for administrators, and our pages."""
+class OVHAuthenticator(PagesMixin, GenericOAuthenticator):  # type: ignore[misc]
+    """Signs people in as the settings say, and serves our pages."""
+
+    sign_in = Instance(SignInSettings, args=(), help="The settings' block signIn.").tag(config=True)
+    user_password = Unicode(help="The local demo's password for everybody.").tag(config=True)
+    admin_password = Unicode(help="The local demo's password for those in admin_users.").tag(config=True)
+    accounts = Instance(LocalAccounts, allow_none=True)
+    provider = Instance(OpenIdProvider, allow_none=True)
+    lockout = Instance(Lockout)
+
+    login_handler = OpenIdLoginHandler
+    callback_handler = OpenIdCallbackHandler
+
+    @property
+    def openid(self) -> OpenIdSettings | None:
+        return self.sign_in.openid
+
+    @property
+    def has_form(self) -> bool:
+        """Tell whether the page asks for a name and a password."""
+        return self.openid is None or self.accounts is not None
+
+    @default("accounts")
+    def _default_accounts(self) -> LocalAccounts | None:
+        file = self.sign_in.accounts_file
+        return LocalAccounts(Path(file)) if file else None
+
+    @default("provider")
+    def _default_provider(self) -> OpenIdProvider | None:
+        return OpenIdProvider(self.openid.issuer, self.httpfetch) if self.openid else None
+
+    @default("lockout")
+    def _default_lockout(self) -> Lockout:
+        return Lockout(
+            failures=self.sign_in.failures, seconds=self.sign_in.lock_minutes * 60, clock=time.monotonic
+        )
+
+    @default("any_allow_config")
+    def _default_any_allow_config(self) -> bool:
+        # Accounts and the provider's block say who comes in; JupyterHub's own lists play no part.
+        return True
 
     @default("username_pattern")
     def _default_username_pattern(self) -> str:
-        # Safe in a path, as a folder and as an account of the machine.
-        return r"^[a-z0-9][a-z0-9._-]{0,62}$"
+        return f"^{ACCOUNT_NAME.pattern}$"
 
-    async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:
-        # JupyterHub compares in constant time, which Python refuses for text beyond ASCII.
-        if not data["password"].isascii():
-            return None
-        found: dict[str, Any] | None = await super().authenticate(handler, data)
+    @default("manage_groups")
+    def _default_manage_groups(self) -> bool:
+        return self.openid is not None or self.accounts is not None
+
+    @default("enable_auth_state")
+    def _default_enable_auth_state(self) -> bool:
+        # The provider's tokens, encrypted: with them the hub notices who was removed.
+        return self.openid is not None
+
+    @default("auth_refresh_age")
+    def _default_auth_refresh_age(self) -> int:
+        return self.sign_in.refresh_seconds
+
+    @default("auth_refresh_strict")
+    def _default_auth_refresh_strict(self) -> bool:
+        # An account that is gone is gone for its tokens too. A session that ended at a provider says less.
+        return self.openid is None
+
+    @default("login_service")
+    def _default_login_service(self) -> str:
+        # With one, JupyterHub's page shows no form.
+        return self.openid.name if self.openid and not self.has_form else ""
+
+    @default("client_id")
+    def _default_client_id(self) -> str:
+        return self.openid.client_id if self.openid else ""
+
+    @default("client_secret")
+    def _default_client_secret(self) -> str:
+        return os.environ.get(self.openid.client_secret_env, "") if self.openid else ""
+
+    @default("scope")
+    def _default_scope(self) -> list[str]:
+        return list(self.openid.scopes) if self.openid else []
+
+    def login_url(self, base_url: str) -> str:
+        """Return where the form is sent; the provider's button has its own address."""
+        return f"{base_url}login" if self.has_form else str(super().login_url(base_url))
+
+    async def discover(self) -> None:
+        """Learn the provider's addresses; raises SignInError."""
+        if self.provider is None:
+            raise SignInError("No sign-in provider is set up here.")
+        document = await self.provider.document()
+        self.authorize_url = document.authorization_endpoint
+        self.token_url = document.token_endpoint
+        self.userdata_url = document.userinfo_endpoint
+
+    async def authenticate(
+        self, handler: Any, data: dict[str, str] | None = None, **_kwargs: Any
+    ) -> AuthModel | None:
+        try:
+            if data is None:
+                return await self._authenticate_at_provider(handler)
+            return await self._authenticate_form(handler, data)
+        except OVHSpawnerError as error:
+            raise web.HTTPError(403, error.message.replace("%", "%%")) from error
+
+    async def _authenticate_form(self, handler: Any, data: dict[str, str]) -> AuthModel | None:
+        name, password = data.get("username", "").strip(), data.get("password", "")
+        address = str(handler.request.remote_ip)
+        if left := self.lockout.seconds_left(name, address):
+            minutes = ceil(left / 60)
+            raise SignInError(
+                f"Too many failed sign-ins. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
+            )
+        found = await self._check_password(handler, name, password)
+        if found is None:
+            self.lockout.failed(name, address)
+        else:
+            self.lockout.succeeded(name)
         return found
+
+    async def _check_password(self, handler: Any, name: str, password: str) -> AuthModel | None:
+        if self.accounts is not None:
+            account = await self.accounts.authenticate(name, password)
+            return _model_of(name, account) if account else None
+        # JupyterHub compares in constant time, which Python refuses for text beyond ASCII.
+        if self.openid is not None or not password.isascii():
+            return None
+        shared = SharedPasswordAuthenticator(
+            user_password=self.user_password or None,
+            admin_password=self.admin_password or None,
+            admin_users=self.admin_users,
+            allow_all=True,
+        )
+        found: AuthModel | None = await shared.authenticate(handler, {"username": name, "password": password})
+        return found
+
+    async def _authenticate_at_provider(self, handler: Any) -> AuthModel:
+        await self.discover()
+        try:
+            found: AuthModel = await super().authenticate(handler, None)
+        except HTTPClientError as exc:
+            # The code was used before, or is too old; the provider's own words may hold it.
+            raise SignInError(_EXPIRED) from exc
+        return found
+
+    async def get_token_info(self, handler: Any, params: dict[str, Any]) -> dict[str, Any]:
+        """Return the provider's tokens; an ID token among them is checked before anything else is believed."""
+        found: dict[str, Any] = await super().get_token_info(handler, params)
+        id_token = found.get("id_token")
+        if id_token is None and params.get("grant_type") == "authorization_code":
+            raise SignInError("The sign-in provider sent no ID token. Tell the operator.")
+        if id_token is not None and self.provider is not None:
+            claims = await self.provider.verify(id_token, client_id=self.client_id)
+            found["verified_subject"] = claims["sub"]
+        return found
+
+    async def token_to_user(self, token_info: dict[str, Any]) -> dict[str, Any]:
+        """Return the person's claims, which must be those of the verified subject."""
+        await self.discover()
+        claims: dict[str, Any] = await super().token_to_user(token_info)
+        if claims.get("sub") != token_info.get("verified_subject"):
+            raise SignInError("The sign-in provider's answers are about two persons. Sign in again.")
+        return claims
+
+    def user_info_to_username(self, user_info: dict[str, Any]) -> str:
+        return person_name(self.openid.issuer if self.openid else "", str(user_info["sub"]))
+
+    async def get_user_groups(self, auth_state: dict[str, Any]) -> set[str]:
+        claims = auth_state[self.user_auth_state_key]
+        found = claims.get(self.openid.groups_claim) if self.openid else None
+        return {group for group in found if isinstance(group, str)} if isinstance(found, list) else set()
+
+    async def _token_to_auth_model(self, token_info: dict[str, Any]) -> AuthModel:
+        model: AuthModel = await super()._token_to_auth_model(token_info)
+        claims, groups = model["auth_state"][self.user_auth_state_key], set(model.get("groups") or ())
+        model["admin"] = bool(self.openid and groups & set(self.openid.administrator_groups))
+        model["user_info"] = {"name": shown_name(claims) or model["name"]}
+        if not self._is_allowed(claims, groups):
+            raise SignInError(_NOT_ALLOWED)
+        return model
+
+    def _is_allowed(self, claims: dict[str, Any], groups: set[str]) -> bool:
+        openid = self.openid
+        if openid is None:
+            return False
+        by_group = groups & set(openid.allowed_groups or ()) | groups & set(openid.administrator_groups)
+        return openid.allow_all or bool(by_group) or is_allowed_email(claims, openid.allowed_emails or [])
+
+    async def check_allowed(self, username: str, auth_model: AuthModel | None) -> bool:  # noqa: ARG002
+        # Whoever has come as far as this has an account, the demo's password, or the provider's block let them in.
+        return auth_model is not None
+
+    async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> bool | AuthModel:
+        """Tell whether the person may stay signed in, with the groups that they have now."""
+        name = str(user.name)
+        if self.openid is not None and PROVIDER_NAME.fullmatch(name):
+            try:
+                refreshed: bool | AuthModel = await super().refresh_user(user, handler, **kwargs)
+            except SignInError as error:
+                self.log.info("%s is signed out: %s", name, error.message)
+                return False
+            return refreshed
+        if self.accounts is not None:
+            account = self.accounts.find(name)
+            return _model_of(name, account) if account else False
+        return self.openid is None
+
+
+def _model_of(name: str, account: LocalAccount) -> AuthModel:
+    return {"name": name, "admin": account.administrator, "groups": account.groups}

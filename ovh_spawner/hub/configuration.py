@@ -14,6 +14,8 @@ from ovh_spawner.settings import Settings
 
 ENV_SIGN_IN_PASSWORD = "OVH_SPAWNER_SIGN_IN_PASSWORD"
 ENV_ADMIN_PASSWORD = "OVH_SPAWNER_ADMIN_PASSWORD"
+ENV_CRYPT_KEY = "JUPYTERHUB_CRYPT_KEY"
+"""JupyterHub's own: 32 bytes in hexadecimal, which encrypt what it remembers of a sign-in."""
 
 TEMPLATES = Path(__file__).parent / "templates"
 """Our pages; JupyterHub's own ones stand behind them."""
@@ -35,6 +37,11 @@ class Deployment:
         """JupyterHub's base_url, with slashes on both ends."""
         inner = self.settings.deployment.base_path.strip("/")
         return f"/{inner}/" if inner else "/"
+
+    @property
+    def uses_demo_password(self) -> bool:
+        """Tell whether one password lets everybody in, because nothing better is set up."""
+        return not (self.settings.sign_in.accounts_file or self.settings.sign_in.openid)
 
     @property
     def bind_url(self) -> str:
@@ -100,6 +107,7 @@ def read_deployment(environment: Mapping[str, str] = os.environ) -> Deployment:
     # Names, tokens' hashes and options: SQLite itself would let every account of the machine read them.
     (state / "jupyterhub.sqlite").touch(mode=0o600)
     (state / "jupyterhub.sqlite").chmod(0o600)
+    _check_sign_in(settings, environment)
     return Deployment(
         settings=settings,
         state=state,
@@ -108,6 +116,16 @@ def read_deployment(environment: Mapping[str, str] = os.environ) -> Deployment:
         sign_in_password=_secret(environment, ENV_SIGN_IN_PASSWORD),
         admin_password=environment.get(ENV_ADMIN_PASSWORD, ""),
     )
+
+
+def _check_sign_in(settings: Settings, environment: Mapping[str, str]) -> None:
+    openid = settings.sign_in.openid
+    if openid is None:
+        return
+    # JupyterHub encrypts the provider's tokens with it; without it, nobody's removal would be noticed.
+    for name in (openid.client_secret_env, ENV_CRYPT_KEY):
+        if not environment.get(name):
+            raise ConfigError(f"signIn.openid needs the environment variable {name}, which is not set.")
 
 
 def _real_node() -> Path | None:

@@ -5,7 +5,7 @@ import pytest
 
 from ovh_spawner.catalog.loader import load_catalog
 from ovh_spawner.catalog.yaml_source import YamlSource
-from ovh_spawner.domain.flavors import FlavorType
+from ovh_spawner.domain.flavors import FlavorType, Placement, Toleration
 from ovh_spawner.errors import ConfigError
 
 GIB = 2**30
@@ -113,6 +113,32 @@ def test_a_new_entry_joins_the_shipped_ones():
     ]
 
 
+def test_a_flavor_says_where_its_notebooks_run_in_a_cluster():
+    placement = (
+        load(
+            """
+            flavors:
+              ai1-1-gpu:
+                kubernetes:
+                  gpuResource: amd.com/gpu
+                  nodeSelector: {card: v100s, zone: a}
+                  tolerations: [{key: gpu, operator: Exists, effect: NoSchedule}]
+                  runtimeClass: nvidia
+            """
+        )
+        .flavor("ai1-1-gpu")
+        .placement
+    )
+
+    assert placement == Placement(
+        gpu_resource="amd.com/gpu",
+        node_selector=(("card", "v100s"), ("zone", "a")),
+        tolerations=(Toleration(key="gpu", operator="Exists", effect="NoSchedule"),),
+        runtime_class="nvidia",
+    )
+    assert load().flavor("ai1-1-gpu").placement == Placement()
+
+
 GPU = "flavors:\n  ai1-1-gpu:\n    "
 TWICE = "- {validFrom: 2026-01-01, perHour: 1}\n    - {validFrom: 2026-01-01, perHour: 2}"
 
@@ -170,6 +196,35 @@ TWICE = "- {validFrom: 2026-01-01, perHour: 1}\n    - {validFrom: 2026-01-01, pe
             "3: editors.vscode.command: {sock} is no placeholder; allo",
         ),
         ("editors:\n  vscode:\n    command: ['{editor']", "3: editors.vscode.command: "),
+        (
+            "frameworks:\n  My_Framework: {name: x, versions: [a]}",
+            "2: frameworks.My_Framework: images and labels are named by an id: 1 to 63 lower-case letters",
+        ),
+        (
+            "frameworks:\n  pytorch:\n    versions: [ok, 'not ok']",
+            "3: frameworks.pytorch.versions[1]: a version names an image: 1 to 80 letters",
+        ),
+        (
+            GPU + "kubernetes:\n      nodeSelecter: {}",
+            "4: flavors.ai1-1-gpu.kubernetes.nodeSelecter: The key 'nodeSelecter' is not known here. Did you mean",
+        ),
+        (
+            GPU + "kubernetes:\n      gpuResource: nvidia",
+            "4: flavors.ai1-1-gpu.kubernetes.gpuResource: must have",
+        ),
+        (
+            GPU + "kubernetes:\n      tolerations:\n      - {key: a, operator: Exists, value: b}",
+            "5: flavors.ai1-1-gpu.kubernetes.tolerations[0]: the operator Exists goes without a value",
+        ),
+        (
+            GPU
+            + "kubernetes:\n      tolerations:\n      - {key: a, effect: NoSchedule, tolerationSeconds: 3}",
+            "tolerations[0]: tolerationSeconds goes with the effect NoExecute only",
+        ),
+        (
+            GPU + "kubernetes:\n      tolerations:\n      - {effect: NoSchedule}",
+            "tolerations[0]: a toleration without a key tolerates everything",
+        ),
         ("regions:\n  LAB: {name: x, currency: Euro}", "2: regions.LAB.currency: must have the form"),
     ],
 )

@@ -87,6 +87,26 @@ def test_settings_are_read_by_their_names_in_the_file(tmp_path):
             "settings.yaml:4: catalog.flavors.ai1-1-gpu.maks: ",
         ),
         (
+            "signIn:\n  openid: {issuer: 'https://id.example', clientId: hub}",
+            "settings.yaml:2: signIn.openid: ",
+        ),
+        (
+            "kubernetes:\n  storage:\n    sise: 3Gi",
+            "settings.yaml:3: kubernetes.storage: The key 'sise' is not known here. Did you mean 'size'?",
+        ),
+        (
+            "kubernetes:\n  storage: {size: 10 GB}",
+            "settings.yaml:2: kubernetes.storage.size: must have the form",
+        ),
+        (
+            "kubernetes:\n  network:\n    allowed: [10.0.0.1/8]",
+            "settings.yaml:3: kubernetes.network.allowed[0]: must be a network such as 10.0.0.0/8",
+        ),
+        (
+            "kubernetes:\n  gateway: {cpu: 1}",
+            "settings.yaml:2: kubernetes.gateway.memory: is required.",
+        ),
+        (
             "deployment:\n  region: XYZ",
             "settings.yaml:2: deployment.region: Region 'XYZ' is not known. Allowed: GRA, BHS.",
         ),

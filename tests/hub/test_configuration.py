@@ -69,3 +69,26 @@ def test_nobody_else_reads_what_the_hub_keeps(environment, tmp_path, system_user
 
     assert (tmp_path / "state").stat().st_mode & 0o777 == mode
     assert (tmp_path / "state" / "jupyterhub.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+OPENID = "signIn:\n  openid: {issuer: 'https://id.example', clientId: hub, allowedGroups: [ai]}\n"
+
+
+def test_with_accounts_or_a_provider_the_demo_password_opens_nothing(environment, tmp_path):
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(settings.read_text() + "signIn:\n  accountsFile: accounts.json\n")
+    c = read_config()
+
+    assert "user_password" not in c.OVHAuthenticator
+    assert c.OVHAuthenticator.sign_in.accounts_file == "accounts.json"
+
+
+@pytest.mark.parametrize("missing", ["OVH_SPAWNER_OPENID_SECRET", "JUPYTERHUB_CRYPT_KEY"])
+def test_a_provider_needs_its_secret_and_a_key(environment, tmp_path, missing):
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(settings.read_text() + OPENID)
+    given = {"OVH_SPAWNER_OPENID_SECRET": "secret", "JUPYTERHUB_CRYPT_KEY": "ab" * 32}
+    read_deployment({**environment, **given})
+
+    with pytest.raises(ConfigError, match=missing):
+        read_deployment({**environment, **given, missing: ""})

@@ -1,0 +1,52 @@
+"""The way to a provider and back. What goes wrong there is told in our words, not in those of an address."""
+
+from typing import Any
+
+from oauthenticator.oauth2 import OAuthCallbackHandler, OAuthLoginHandler
+from tornado import web
+
+from ovh_spawner.errors import SignInError
+
+_DENIED = "You did not let the sign-in provider tell this hub who you are. Sign in again to change your mind."
+_REFUSED = "The sign-in provider refused ({code}). Sign in again, or tell the operator."
+_KNOWN_CODES = frozenset(
+    {
+        "invalid_request", "unauthorized_client", "unsupported_response_type", "invalid_scope", "server_error",
+        "temporarily_unavailable", "interaction_required", "login_required", "consent_required",
+    }
+)  # fmt: skip
+"""RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6; anything else in an address is not shown."""
+
+
+class OpenIdLoginHandler(OAuthLoginHandler):  # type: ignore[misc]
+    """Leads to the provider."""
+
+    async def get(self) -> None:
+        try:
+            await self.authenticator.discover()
+        except SignInError as error:
+            raise web.HTTPError(503, error.message) from error
+        super().get()
+
+
+class OpenIdCallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
+    """Takes the provider's answer, once: the cookie that it must match is gone afterwards."""
+
+    def check_arguments(self) -> None:
+        # The state first: only an answer to a question of this browser is worth a word.
+        self.check_state()
+        self.check_error()
+        self.check_code()
+
+    def check_error(self) -> None:
+        code: str = self.get_argument("error", "")
+        if code == "access_denied":
+            raise web.HTTPError(403, _DENIED)
+        if code:
+            raise web.HTTPError(
+                403, _REFUSED.format(code=code if code in _KNOWN_CODES else "for a reason of its own")
+            )
+
+    def write_error(self, status_code: int, **kwargs: Any) -> Any:
+        self.set_header("Referrer-Policy", "no-referrer")
+        return super().write_error(status_code, **kwargs)

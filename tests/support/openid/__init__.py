@@ -1,0 +1,1 @@
+"""OpenID providers for tests: a real one as a process, and one that lies as it is told."""
