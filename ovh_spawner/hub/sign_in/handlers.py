@@ -18,6 +18,11 @@ _KNOWN_CODES = frozenset(
 """RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6; anything else in an address is not shown."""
 
 
+def not_signed_in(message: str, *, status: int = 403) -> web.HTTPError:
+    """Return what JupyterHub shows as a page: a heading, and the sentence below it."""
+    return web.HTTPError(status, message.replace("%", "%%"), reason="Not signed in")
+
+
 class OpenIdLoginHandler(OAuthLoginHandler):  # type: ignore[misc]
     """Leads to the provider."""
 
@@ -25,7 +30,7 @@ class OpenIdLoginHandler(OAuthLoginHandler):  # type: ignore[misc]
         try:
             await self.authenticator.discover()
         except SignInError as error:
-            raise web.HTTPError(503, error.message) from error
+            raise not_signed_in(error.message, status=503) from error
         super().get()
 
 
@@ -41,10 +46,10 @@ class OpenIdCallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
     def check_error(self) -> None:
         code: str = self.get_argument("error", "")
         if code == "access_denied":
-            raise web.HTTPError(403, _DENIED)
+            raise not_signed_in(_DENIED)
         if code:
-            raise web.HTTPError(
-                403, _REFUSED.format(code=code if code in _KNOWN_CODES else "for a reason of its own")
+            raise not_signed_in(
+                _REFUSED.format(code=code if code in _KNOWN_CODES else "for a reason of its own")
             )
 
     def write_error(self, status_code: int, **kwargs: Any) -> Any:
