@@ -67,8 +67,13 @@ INSTALLER ?= conda
 images: vscode  ## build the container images; ARGS names some of them, INSTALLER=plain does without conda
 	@OVH_SPAWNER_CACHE="$(CACHE)" $(BIN)/python -m images --installer $(INSTALLER) $(ARGS)
 
-images-pins: $(VENV)/.ready-run  ## ask the package index whether every framework's pins resolve; takes many minutes
-	@$(BIN)/python -m images.pins $(ARGS)
+images-pins: $(VENV)/.ready-run .tools/pins/.ready  ## ask the package index whether every framework's pins resolve
+	@PATH="$(CURDIR)/.tools/pins/bin:$$PATH" $(BIN)/python -m images.pins $(ARGS)
+
+.tools/pins/.ready: images/requirements-pins.txt
+	@$(PYTHON) -m venv .tools/pins
+	@scripts/quietly.sh .tools/pins/bin/python $(PIP_INSTALL) -r images/requirements-pins.txt
+	@touch $@
 
 test-images: vscode $(VENV)/.ready-test  ## build the images that need no conda, and try what is in them (root)
 	@OVH_SPAWNER_CACHE="$(CACHE)" $(BIN)/python -m images --installer plain

@@ -3,9 +3,10 @@
 import ast
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import click
 from pydantic import BaseModel
@@ -30,9 +31,8 @@ def configuration() -> str:
         "It is YAML; unknown keys stop the start and name the nearest valid one. Secrets never stand in it.",
     ]
     for name, block in Settings.model_fields.items():
-        if isinstance(block.annotation, type) and issubclass(block.annotation, BaseModel):
-            lines += ["", f"## {block.alias or name}", "", inspect.getdoc(block.annotation) or "", ""]
-            lines += _keys(block.annotation)
+        if model := _model(block.annotation):
+            lines += _block(model, block.alias or name, depth=2)
         else:
             lines += ["", f"## {block.alias or name}", "", block.description or ""]
     for store in get_args(get_args(StoreSettings)[0]):
@@ -41,13 +41,34 @@ def configuration() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _block(model: type[BaseModel], path: str, *, depth: int) -> list[str]:
+    """A block's keys, then the blocks in it."""
+    lines = ["", f"{'#' * depth} {path}", "", inspect.getdoc(model) or "", ""]
+    inner = {name: found for name, field in model.model_fields.items() if (found := _model(field.annotation))}
+    if model.model_fields.keys() - inner.keys():
+        lines += _keys(model, without=inner)
+    for name, below in inner.items():
+        lines += _block(below, f"{path}.{model.model_fields[name].alias or name}", depth=depth + 1)
+    return lines
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
+    """The block that stands there, when it is one, or one or nothing."""
+    choices = [each for each in (get_args(annotation) or (annotation,)) if each is not type(None)]
+    if len(choices) == 1 and isinstance(choices[0], type) and issubclass(choices[0], BaseModel):
+        return choices[0] if get_origin(annotation) in (None, Union, UnionType) else None
+    return None
+
+
 def _literal(model: type[BaseModel]) -> str:
     return str(get_args(model.model_fields["type"].annotation)[0])
 
 
-def _keys(model: type[BaseModel]) -> list[str]:
+def _keys(model: type[BaseModel], without: Collection[str] = ()) -> list[str]:
     rows = ["| key | default | meaning |", "|---|---|---|"]
     for name, field in model.model_fields.items():
+        if name in without:
+            continue
         default = (
             "required"
             if field.default is PydanticUndefined and not field.default_factory

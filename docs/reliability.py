@@ -1,11 +1,27 @@
 """Write docs/reliability.md from what the kill tests recorded: python docs/reliability.py RECORD (make reliability)."""
 
 import json
+import platform
 import sys
+from datetime import UTC, date, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).parent / "reliability.md"
+
+LIFE = (
+    "run opened, the hub not told",
+    "run taken over by the spawner",
+    "pull before the start",
+    "editor starting",
+    "running",
+    "stop ordered",
+    "editor ending",
+    "push after the stop",
+    "deletion ordered",
+)
+"""A notebook's moments in their order, which is that of the table."""
 
 HEAD = """\
 <!-- Written by docs/reliability.py from a run of the kill tests: make reliability. -->
@@ -15,17 +31,23 @@ HEAD = """\
 After this page you know what was broken on purpose, when, and what held.
 
 `make reliability` runs these cases on your machine, on the real local installation (JupyterHub, its proxy, the service,
-gateways, JupyterLab, rclone and an S3 server), and writes this page anew. Each line is one case that was checked after
-everything had come back by itself; a case that does not hold fails the command and leaves this page as it was.
+gateways, JupyterLab, rclone and an S3 server), and writes this page anew; it takes from half an hour to an hour. Each
+line is one case that was checked after everything had come back by itself (after a loss of power: when `ovh-spawner
+local` had been started again); a case that does not hold fails the command and leaves this page as it was.
 
-What "held" means:
+"""
 
-- *no hold left*: no run of the project counts against its quota any more, and the next case takes all of it;
-- *one end*: each run of the notebook has exactly one end, and its times are in order;
+HELD = """
+What "held" means; [the twelve rules](explanation/rules.md) say why it matters:
+
+- *no hold left*: no run of the notebook counts against the quota any more, and the next case takes all of it;
+- *one end*: each run of the notebook has exactly one end and at most one RUNNING, and its times are in order;
 - *no stray process*: nothing on the machine carries the mark of an ended run;
-- *its times are in order*: the run's RUNNING is not after the end of its billed time, and that not after its end. How
-  many minutes that makes is compared with the true history by the model test below, not here;
-- *nothing billed*: the run never reached RUNNING;
+- *billed to the minute*: RUNNING and its end in the books lie where the test itself saw them, between its last look
+  before and its first look after, and the statement has the minutes that one counts by hand from them;
+- *not billed beyond the true end*: what could have told the end was killed itself, so the bill ends at the last proof
+  of life before it, never after it; it began where the test saw it begin;
+- *nothing billed*: the run never reached RUNNING, and no statement has it;
 - *the changed file is in the bucket*: what was written in the notebook was pushed, interrupted or not.
 
 | What was broken | When | How the notebook ended | What held |
@@ -39,9 +61,10 @@ TAIL = """
   reports that come twice, late and out of order, and clocks that are set back, on SQLite and PostgreSQL. After each
   step the quota holds; at the end the bill is that of the true history, or lower by no more than the last proof of
   life. The bill of a run during which the clock was set back is not compared; its holds, files and end are.
-  `OVH_SPAWNER_MODEL_EXAMPLES=1000` tries more of them.
+  `make test-long` tries 150 of them; `OVH_SPAWNER_MODEL_EXAMPLES=1000` more.
 - `tests/reliability/test_races.py`: many starts at once over HTTP in a project with 4 GPUs, and 16 clients at one
-  notebook; one service process on SQLite, two on PostgreSQL. `OVH_SPAWNER_RACE_CLIENTS=1000` takes more.
+  notebook; one service process on SQLite, two on PostgreSQL. 64 clients every day, 1000 in `make test-long`.
+- `make test` runs a few of the cases above every day, with a service that is away for 20 seconds.
 
 ## What is known to be limited
 
@@ -49,21 +72,25 @@ TAIL = """
   one that is set back bills fewer.
 - A run whose gateway is killed with `kill -9` is billed to its last proof of life: by design at most one heartbeat old,
   which is not measured here.
-- Not tried here: the loss of the whole machine (the supervisor and the store stay), the gateway or editor killed in the
-  moment of a stop, and a service that is away for ten minutes.
+- A loss of power is every process killed at the same instant, and the sockets' folders gone. What the kernel had not
+  yet written to the disk is lost with real power only; the ledger waits for the disk at each commit (SQLite's
+  `synchronous=FULL`), files that people write in a notebook do not.
+- A notebook is RUNNING in the books a moment before the hub's proxy leads to it; whoever comes in between sees the
+  hub's page, which leads on by itself.
 - The first seconds after the hub is killed answer 502 to 404 at the proxy: the hub that comes back starts a new proxy.
 """
 
 
-def page(cases: list[dict[str, Any]]) -> str:
+def page(cases: list[dict[str, Any]], *, day: date, where: str) -> str:
     """Return the page; a case that was run more than once stands once."""
     lines = {
-        (case["when"], case["broken"]): (
+        (LIFE.index(case["when"]), case["broken"]): (
             f"| {case['broken']} | {case['when']} | {case['ended']} | {'; '.join(case['held'])} |"
         )
         for case in cases
     }
-    return HEAD + "\n".join(lines[key] for key in sorted(lines)) + "\n" + TAIL
+    told = f"Last written on {day.isoformat()}: {len(lines)} cases, {where}.\n"
+    return HEAD + told + HELD + "\n".join(lines[key] for key in sorted(lines)) + "\n" + TAIL
 
 
 def main() -> int:
@@ -71,7 +98,9 @@ def main() -> int:
     if len(sys.argv) != 2 or not (record := Path(sys.argv[1])).exists():  # noqa: PLR2004 - the program and one file
         sys.stderr.write("Give the record that the kill tests wrote: make reliability\n")
         return 1
-    PAGE.write_text(page([json.loads(line) for line in record.read_text().splitlines()]))
+    cases = [json.loads(line) for line in record.read_text().splitlines()]
+    where = f"JupyterHub {version('jupyterhub')}, Python {platform.python_version()}"
+    PAGE.write_text(page(cases, day=datetime.now(UTC).date(), where=where))
     return 0
 
 

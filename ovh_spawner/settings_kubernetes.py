@@ -1,14 +1,25 @@
 """The settings' block for Kubernetes: where notebooks run as pods, from which images, with which network."""
 
+import re
+from decimal import Decimal
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ovh_spawner.settings_part import Part
 
-QUANTITY = r"^[1-9][0-9]*(m|Ki|Mi|Gi|Ti)?$"
-"""How Kubernetes writes amounts: 250m of a CPU, 128Mi of memory."""
+_QUANTITY = re.compile(r"([1-9][0-9]*|[0-9]+\.[0-9]{1,3})(m|Ki|Mi|Gi|Ti)?", re.ASCII)
+
+
+def _read_quantity(value: object) -> object:
+    """Take numbers, too: YAML makes one of "cpu: 1"."""
+    text = str(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else value
+    if isinstance(text, str) and not _QUANTITY.fullmatch(text):
+        raise ValueError(
+            "an amount is written as Kubernetes has it: 250m or 1 of CPUs, 128Mi or 2Gi of memory and disk"
+        )
+    return text
 
 
 def _is_network(text: str) -> str:
@@ -21,7 +32,7 @@ def _is_network(text: str) -> str:
 
 
 Network = Annotated[str, AfterValidator(_is_network)]
-Quantity = Annotated[str, Field(pattern=QUANTITY)]
+Quantity = Annotated[str, BeforeValidator(_read_quantity)]
 
 
 class ImageSettings(Part):
@@ -56,11 +67,27 @@ class StorageSettings(Part):
 
 
 class ContainerSettings(Part):
-    """What one container of ours is given: request and limit are the same."""
+    """What one container of ours is given. Request and limit are the same, so that pods are Guaranteed."""
 
     cpu: Quantity
     memory: Quantity
     ephemeral_storage: Quantity
+
+
+class GatewaySettings(ContainerSettings):
+    """What the gateway in each notebook's pod is given, beside what its flavor says."""
+
+    cpu: Quantity = Field(default="250m", description="CPUs; each connection's data passes through it.")
+    memory: Quantity = Field(default="256Mi", description="Memory.")
+    ephemeral_storage: Quantity = Field(default="128Mi", description="Disk of the node, for its log.")
+
+
+class DataSyncSettings(ContainerSettings):
+    """What the Job that pushes a notebook's data is given; the pull has the notebook's own resources."""
+
+    cpu: Quantity = Field(default="1", description="CPUs: check sums take most of them.")
+    memory: Quantity = Field(default="1Gi", description="Memory: a million files need about this much.")
+    ephemeral_storage: Quantity = Field(default="1Gi", description="Disk of the node, for its log and lists.")
 
 
 class TolerationSettings(Part):
@@ -84,7 +111,7 @@ class TolerationSettings(Part):
 
 
 class PlacementSettings(Part):
-    """Which nodes, in which order."""
+    """Which nodes notebooks run on; for every notebook, beside what its flavor says in the catalog."""
 
     node_selector: dict[str, str] = Field(default_factory=dict, description="Labels that a node must have.")
     tolerations: list[TolerationSettings] = Field(
@@ -95,7 +122,7 @@ class PlacementSettings(Part):
 
 
 class NetworkSettings(Part):
-    """Whom notebooks may reach, and who may reach them. Labels are those of the pods in this namespace."""
+    """Whom notebooks may reach, and who may reach them."""
 
     enabled: bool = Field(default=True, description="Make a NetworkPolicy for each run and each data sync.")
     allowed: list[Network] = Field(
@@ -110,13 +137,22 @@ class NetworkSettings(Part):
         description="Name servers outside of the dnsNamespace, such as a cache on each node.",
     )
     dns_namespace: str = Field(default="kube-system", description="Where the cluster's name server runs.")
-    hub_labels: dict[str, str] = Field(default_factory=lambda: {"component": "hub"})
-    proxy_labels: dict[str, str] = Field(default_factory=lambda: {"component": "proxy"})
+    platform_namespace: str = Field(
+        default="", description="Where hub, proxy and service run; none: in the notebooks' namespace."
+    )
+    hub_labels: dict[str, str] = Field(
+        default_factory=lambda: {"component": "hub"}, description="Labels of JupyterHub's pod."
+    )
+    proxy_labels: dict[str, str] = Field(
+        default_factory=lambda: {"component": "proxy"}, description="Labels of the proxy's pods."
+    )
     service_labels: dict[str, str] = Field(
-        default_factory=lambda: {"app.kubernetes.io/name": "ovh-spawner", "component": "service"}
+        default_factory=lambda: {"app.kubernetes.io/name": "ovh-spawner", "component": "service"},
+        description="Labels of the hub service's pods.",
     )
     ssh_labels: dict[str, str] = Field(
-        default_factory=lambda: {"app.kubernetes.io/name": "ovh-spawner", "component": "ssh"}
+        default_factory=lambda: {"app.kubernetes.io/name": "ovh-spawner", "component": "ssh"},
+        description="Labels of the SSH endpoint's pods.",
     )
     hub_port: int = Field(default=8081, ge=1, le=65535, description="Port of the hub's pod.")
     proxy_port: int = Field(
@@ -130,20 +166,12 @@ class KubernetesSettings(Part):
     namespace: str = Field(
         default="", description="Namespace of the notebooks; none: the one that hub and service run in."
     )
-    images: ImageSettings = Field(default=ImageSettings(), description="See the table below.")
-    storage: StorageSettings = Field(default=StorageSettings(), description="See the table below.")
-    placement: PlacementSettings = Field(
-        default=PlacementSettings(), description="For every notebook and data sync; see the table below."
-    )
-    network: NetworkSettings = Field(default=NetworkSettings(), description="See the table below.")
-    gateway: ContainerSettings = Field(
-        default=ContainerSettings(cpu="250m", memory="256Mi", ephemeral_storage="128Mi"),
-        description="Resources of the gateway in each notebook's pod.",
-    )
-    data_sync: ContainerSettings = Field(
-        default=ContainerSettings(cpu="1", memory="1Gi", ephemeral_storage="1Gi"),
-        description="Resources of the Job that pushes a notebook's data. (The pull has the notebook's own.)",
-    )
+    images: ImageSettings = ImageSettings()
+    storage: StorageSettings = StorageSettings()
+    placement: PlacementSettings = PlacementSettings()
+    network: NetworkSettings = NetworkSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    data_sync: DataSyncSettings = DataSyncSettings()
     listen_address: str = Field(
         default="0.0.0.0",  # noqa: S104 - the pod's own address, which only a NetworkPolicy's friends reach
         description="What the gateway listens on in its pod; `::` in a cluster without IPv4.",

@@ -43,3 +43,14 @@ def test_commands_in_the_readme_are_targets_of_the_makefile():
         named |= set(re.findall(r"\bmake ([a-z][a-z0-9-]+)\b", commands))
 
     assert named - targets == set()
+
+
+def test_the_tests_that_the_docs_name_exist():
+    named = {name for page in PAGES for name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", page.read_text())}
+    missing = [
+        f"{path}::{test}"
+        for path, test in sorted(named)
+        if not (CHECKOUT / path).exists() or f"def {test}(" not in (CHECKOUT / path).read_text()
+    ]
+
+    assert missing == []

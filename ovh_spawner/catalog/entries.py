@@ -9,11 +9,17 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from ovh_spawner.domain.flavors import FlavorType
-from ovh_spawner.settings import Part
+from ovh_spawner.settings_kubernetes import PlacementSettings
+from ovh_spawner.settings_part import Part
 
 _UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*([A-Za-z]*)", re.ASCII)
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", re.ASCII)
+ENTRY_ID = re.compile(r"[a-z0-9](?:[a-z0-9]|[._-](?=[a-z0-9])){0,62}", re.ASCII)
+"""What can be a part of an image's name, a label and an address alike."""
 _PLACEHOLDERS = frozenset({"python", "socket", "prefix", "workspace", "editor"})
+RESOURCE_NAME = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$"
+"""An extended resource of a cluster's nodes: amd.com/gpu."""
 
 
 def _read_size(value: Any) -> Any:
@@ -49,9 +55,20 @@ def _check_command(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
+def _check_version(text: str) -> str:
+    if not _VERSION.fullmatch(text):
+        raise ValueError(
+            "a version names an image: 1 to 80 letters, digits, '.', '_' and '-', a letter or digit first"
+        )
+    return text
+
+
 Size = Annotated[int, BeforeValidator(_read_size), Field(ge=0)]
 Instant = Annotated[datetime, BeforeValidator(_read_instant)]
 Words = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+Version = Annotated[str, AfterValidator(_check_version)]
 
 
 class EditorEntry(Part):
@@ -75,7 +92,7 @@ class FrameworkEntry(Part):
     description: str = ""
     doc_url: str = ""
     logo_url: str = ""
-    versions: Words
+    versions: Annotated[tuple[Version, ...], Field(min_length=1)]
     saved_paths: tuple[str, ...] = ("/workspace",)
     incompatible_editors: tuple[str, ...] = ()
 
@@ -106,6 +123,12 @@ class GpuEntry(Part):
     memory: Size
 
 
+class PlacementEntry(PlacementSettings):
+    """A flavor's nodes in a cluster, beside what the settings say for every notebook."""
+
+    gpu_resource: str = Field(default="nvidia.com/gpu", pattern=RESOURCE_NAME)
+
+
 class FlavorEntry(Part):
     """A flavor."""
 
@@ -116,6 +139,7 @@ class FlavorEntry(Part):
     per_unit: PerUnitEntry
     gpu: GpuEntry | None = None
     prices: Annotated[tuple[PriceEntry, ...], Field(min_length=1)]
+    kubernetes: PlacementEntry = PlacementEntry()
 
     @field_validator("prices")
     @classmethod

@@ -8,18 +8,33 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from ovh_spawner.catalog.entries import (
+    ENTRY_ID,
     SECTIONS,
     EditorEntry,
     FlavorEntry,
     FrameworkEntry,
+    PlacementEntry,
     RegionEntry,
 )
 from ovh_spawner.catalog.yaml_source import YamlSource
 from ovh_spawner.domain.capabilities import Capabilities, Editor, Framework
-from ovh_spawner.domain.flavors import Flavor, FlavorType, GpuInformation, Price, Resources
+from ovh_spawner.domain.flavors import (
+    Flavor,
+    FlavorType,
+    GpuInformation,
+    Placement,
+    Price,
+    Resources,
+    Toleration,
+)
 from ovh_spawner.domain.problems import field_path, not_one_of, problems_from, unknown_key
 from ovh_spawner.errors import ConfigError
 from ovh_spawner.settings import Part
+
+_BAD_ID = (
+    "images and labels are named by an id: 1 to 63 lower-case letters, digits, and single '.', '_' and '-' "
+    "between them."
+)
 
 E = TypeVar("E", bound=Part)
 
@@ -85,6 +100,8 @@ def _check_sections(overrides: dict[str, Any], sources: _Sources) -> None:
         if section is not None and not isinstance(section, dict):
             raise sources.error((name,), "must be a mapping from an id to what is different.")
         for key, entry in (section or {}).items():
+            if name != "regions" and not ENTRY_ID.fullmatch(key):
+                raise sources.error((name, key), _BAD_ID)
             if entry is not None and not isinstance(entry, dict):
                 raise sources.error((name, key), "must be a mapping, or null to remove the entry.")
 
@@ -177,4 +194,15 @@ def _flavor(key: str, entry: FlavorEntry) -> Flavor:
         per_unit=Resources(**entry.per_unit.model_dump(by_alias=False)),
         prices=tuple(sorted(prices, key=lambda price: price.valid_from)),
         gpu=GpuInformation(**entry.gpu.model_dump(by_alias=False)) if entry.gpu else None,
+        placement=_placement(entry.kubernetes),
+    )
+
+
+def _placement(entry: PlacementEntry) -> Placement:
+    return Placement(
+        gpu_resource=entry.gpu_resource,
+        node_selector=tuple(sorted(entry.node_selector.items())),
+        tolerations=tuple(Toleration(**each.model_dump(by_alias=False)) for each in entry.tolerations),
+        runtime_class=entry.runtime_class,
+        priority_class=entry.priority_class,
     )

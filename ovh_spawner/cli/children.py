@@ -29,7 +29,8 @@ class Child:
     environment: dict[str, str]
     log: Path
     is_ready: Callable[[], Awaitable[bool]]
-    ready_seconds: float = 60.0
+    ready_seconds: float = 180.0
+    """An old laptop with a full disk may need a minute; one that ends is noticed at once."""
     end_seconds: float = 30.0
     on_launch: Callable[[int], None] = lambda _pid: None
     """Told the id of each process, so that it can be ended by somebody else."""

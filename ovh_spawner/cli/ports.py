@@ -23,15 +23,25 @@ def is_free(port: int) -> bool:
 
 def remembered_ports(path: Path) -> dict[str, int]:
     """Return a port for each of ``NAMES``, the same as last time where they are still free."""
-    known: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
-    ports = {name: port for name, port in known.items() if name in NAMES and is_free(port)}
+    ports = {name: port for name, port in _read(path).items() if name in NAMES and is_free(port)}
     for name in NAMES:
         while name not in ports:
             port = _free_port()
             if port not in ports.values():
                 ports[name] = port
-    path.write_text(json.dumps(ports))
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(ports))
+    draft.rename(path)
     return ports
+
+
+def _read(path: Path) -> dict[str, int]:
+    try:
+        known = json.loads(path.read_text())
+    except (OSError, ValueError):
+        # There is none, or it was cut short when the machine went down.
+        return {}
+    return {n: p for n, p in known.items() if isinstance(p, int)} if isinstance(known, dict) else {}
 
 
 def _free_port() -> int:

@@ -51,10 +51,13 @@ class DataStoreVolume(Message):
 
 
 class PublicGitVolume(Message):
-    """A git repository; ``ref`` (branch, tag or commit) goes beyond the vendor's shape."""
+    """A git repository; ``ref`` (branch, tag or commit) and ``full`` go beyond the vendor's shape."""
 
     url: str
     ref: Absent[str] = None
+    full: Absent[bool] = Field(
+        default=None, description="true: the whole history is brought, not only the files as they are now."
+    )
 
 
 class StandaloneVolume(Message):

@@ -17,11 +17,13 @@ from ovh_spawner.contract.base import Message, Secret, UtcDatetime
 
 
 class EditorProcess(Message):
-    """How the gateway starts the editor behind it."""
+    """How the gateway starts the editor behind it, or where it finds one that is a container of its own."""
 
-    command: list[str]
-    folder: str = Field(description="Working folder.")
-    environment: dict[str, str] = Field(repr=False, description="The editor's whole environment.")
+    command: list[str] = Field(default_factory=list, description="Empty: a container of its own.")
+    folder: str = Field(default="", description="Working folder.")
+    environment: dict[str, str] = Field(
+        default_factory=dict, repr=False, description="The editor's whole environment."
+    )
     socket: str = Field(default="", description="Unix socket that the editor listens on, when it does.")
     port: int = Field(default=0, description="Loopback port that the editor listens on, when it does.")
     strip_prefix: bool = Field(description="True: the editor serves at / and the gateway removes the prefix.")
@@ -43,11 +45,15 @@ class GatewayConfig(Message):
     service_prefix: str = Field(description="Public path of the service: /services/ai/.")
     gateway_token: Secret
     cookie_key: Secret
-    run_folder: str
-    editor: EditorProcess | None = Field(description="Absent where the editor is a container of its own.")
+    run_folder: str = Field(default="", description="Where it leaves its records; a container has its own.")
+    editor: EditorProcess
     heartbeat_seconds: float = Field(default=30.0, description="How often the gateway proves that it lives.")
     policy_seconds: float = Field(default=10.0, description="How long an access policy is used unasked.")
     stop_seconds: float = Field(default=20.0, description="What a stop leaves the editor to end by itself.")
+    editor_gone_seconds: float = Field(
+        default=20.0,
+        description="How long an editor in a container of its own may refuse connections before it has ended.",
+    )
 
 
 class ProcessRecord(Message):
@@ -85,3 +91,6 @@ class NotebookFolder:
 
 RUN_VARIABLE = "OVH_SPAWNER_RUN"
 """Environment variable that marks every process of a run, so that strays can be found."""
+
+SYNC_VARIABLE = "OVH_SPAWNER_SYNC"
+"""Environment variable that marks every process of a data sync, for the same reason."""

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from ovh_spawner.constants import DEFAULT_PROJECT
 from ovh_spawner.contract.base import Message, UtcDatetime
 from ovh_spawner.contract.sync import SyncJob, VolumeProgress
 from ovh_spawner.domain.spec import NotebookSpec
@@ -66,6 +67,22 @@ class OpenedRun(Message):
     pull: SyncJob | None = Field(description="What to bring before the editor starts.", repr=False)
 
 
+class PreparedRun(Message):
+    """The answer to ``POST /internal/v1/runs/{run}/prepare``: what the run's pod refers to; no secret is in it.
+
+    Asked for as often as needed: everything has names that follow from the notebook and the run, and what is there
+    already is left as it is.
+    """
+
+    run: UUID
+    notebook: UUID
+    claim: str = Field(default="", description="The claim that holds the notebook's files.")
+    run_secret: str = Field(default="", description="The Secret with gateway.json and perhaps pull.json.")
+    environment_secret: str = Field(default="", description="The Secret with the editor's variables.")
+    has_pull: bool = Field(default=False, description="True: the data container has something to bring.")
+    project: str = Field(default=DEFAULT_PROJECT, description="Whose hold on the quota the run is; a label.")
+
+
 class TransitionReport(Message):
     """``POST /internal/v1/runs/{run}/transitions``: one state was reached at one time.
 
@@ -97,3 +114,7 @@ class RunStatus(Message):
     state: RunState
     notebook_state: NotebookState
     should_stop: bool = Field(description="True: the run is over in the books, its processes must end.")
+    pull: list[VolumeProgress] = Field(
+        default_factory=list,
+        description="How the pull before the start goes, where the service sees it and not the hub.",
+    )

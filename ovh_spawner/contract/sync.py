@@ -85,6 +85,10 @@ class GitSource(Message):
     ref: str = ""
     username: str = ""
     password: Secret = SecretStr("")
+    full: bool = Field(
+        default=False, description="Bring the whole history; otherwise old files' contents come on demand."
+    )
+    clone_seconds: float = Field(default=3600.0, description="What a clone may take in all, tries included.")
 
 
 class EmptySource(Message):
@@ -98,6 +102,17 @@ Source = Annotated[
 ]
 
 
+class Reach(Message):
+    """Where git and rclone may connect to for a volume. It has limits when a person chose the address."""
+
+    private_addresses: bool = Field(
+        default=True, description="False: public ones only, after each name look-up and each redirect."
+    )
+    allowed: list[str] = Field(
+        default_factory=list, description="Hosts, *.domains and networks that are reached nevertheless."
+    )
+
+
 class SyncVolume(Message):
     """One volume of a job."""
 
@@ -106,6 +121,7 @@ class SyncVolume(Message):
     path: str = Field(description="Where its files are on this machine.")
     permission: Permission
     source: Source
+    reach: Reach = Reach()
 
 
 class SyncJob(Message):

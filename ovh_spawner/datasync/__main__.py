@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ovh_spawner.contract.sync import SyncJob, SyncState
+from ovh_spawner.datasync.last_words import write_last_words
 from ovh_spawner.datasync.manifests import write_atomically
 from ovh_spawner.datasync.program import LockedError, Manner, run
 
@@ -34,6 +35,12 @@ def _parser() -> argparse.ArgumentParser:
         "--progress", type=Path, metavar="FILE", help="append the progress lines to this file, too"
     )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the final report to this file")
+    parser.add_argument(
+        "--termination-message",
+        type=Path,
+        metavar="FILE",
+        help="write the report into this file of a container, too, at most 4096 bytes",
+    )
     parser.add_argument(
         "--exit-with-parent", action="store_true", help="end when the starting process has ended"
     )
@@ -103,6 +110,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.report:
             write_atomically(options.report, report.model_dump_json())
+        if options.termination_message:
+            write_last_words(report, options.termination_message)
     except OSError as exc:
         return _refuse(_no_place(exc), EXIT_FAILED)
     return 0 if report.state is SyncState.DONE else EXIT_FAILED

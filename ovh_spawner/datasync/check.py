@@ -4,6 +4,7 @@ Prints one :class:`SyncReport`. A volume is DONE when its container can be liste
 message say why not. The service asks before it stores a notebook, so that a typing error is refused at once.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,8 @@ from pathlib import Path
 
 from ovh_spawner.contract.sync import SyncJob, SyncReport, SyncState, SyncVolume, VolumeProgress
 from ovh_spawner.datasync.failures import VolumeFailedError
-from ovh_spawner.datasync.rclone import rclone_binary
+from ovh_spawner.datasync.guard import NO_OTHER_PROXY, Guard, guarded
+from ovh_spawner.datasync.rclone import rclone_binary, through
 from ovh_spawner.datasync.remotes import SECTION, StoreSource, remote_of, write_config
 
 AT_ONCE = 10
@@ -46,7 +48,8 @@ def _check_volume(volume: SyncVolume) -> VolumeProgress:
     state, message = SyncState.DONE, ""
     if isinstance(volume.source, StoreSource):
         try:
-            _list(volume.source)
+            with guarded(volume.reach) as guard:
+                _list(volume.source, guard)
         except VolumeFailedError as exc:
             state, message = exc.state, exc.message
     return VolumeProgress(
@@ -54,13 +57,22 @@ def _check_volume(volume: SyncVolume) -> VolumeProgress:
     )
 
 
-def _list(source: StoreSource) -> None:
+def _list(source: StoreSource, guard: Guard | None) -> None:
     remote = remote_of(source)
     with tempfile.TemporaryDirectory(prefix="ovh-check-") as folder:
         config = Path(folder) / "rclone.conf"
         write_config(remote, config)
         command = [rclone_binary(), "lsf", f"{SECTION}:{remote.container}", "--config", str(config), *QUICK]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - rclone, no shell
+            [*command, *through(guard)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            env={**os.environ, **(NO_OTHER_PROXY if guard else {})},
+        )
+    if guard:
+        guard.check(remote.words)
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
         raise remote.words.failure(" ".join(lines[-3:]))

@@ -52,7 +52,8 @@ _TRANSIENT = re.compile(
     r"connection refused|no such host|timed? ?out|connection reset|SlowDown|InternalError|ServiceUnavailable"
     r"|StatusCode: (0|429|5\d\d)\b|\bEOF\b|TLS handshake|broken pipe|deadline exceeded|Timeout when reading"
     r"|network is unreachable|no route to host|TooManyRequests|could not resolve host|failed to connect"
-    r"|couldn't connect|too slow|hung up unexpectedly|returned error: (429|5\d\d)|early EOF",
+    r"|couldn't connect|too slow|hung up unexpectedly|returned error: (429|5\d\d)|early EOF"
+    r"|host unreachable|general SOCKS server failure|complete SOCKS5 connection",
     re.IGNORECASE,
 )
 _CHANGED = re.compile(r"source file is being updated|corrupted on transfer", re.IGNORECASE)

@@ -83,6 +83,9 @@ def _look(entry: os.DirEntry[str], name: str, found: Scan) -> None:
         status = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return
+    except OSError as exc:
+        found.unreadable[name] = exc.strerror or "cannot be read"
+        return
     if not stat.S_ISREG(status.st_mode):
         found.left_out[name] = next((kind for is_it, kind in _KINDS if is_it(status.st_mode)), "no file")
     elif _UNFINISHED.search(name):

@@ -27,6 +27,8 @@ from ovh_spawner.contract.sync import (
 from ovh_spawner.datasync.board import Board
 from ovh_spawner.datasync.failures import SyncInterruptedError, VolumeFailedError
 from ovh_spawner.datasync.folders import check_place
+from ovh_spawner.datasync.git import Git, public_url
+from ovh_spawner.datasync.guard import Guard, guarded
 from ovh_spawner.datasync.manifests import ManifestFile
 from ovh_spawner.datasync.patience import Patience
 from ovh_spawner.datasync.processes import Children
@@ -34,7 +36,7 @@ from ovh_spawner.datasync.pull import pull
 from ovh_spawner.datasync.push import push
 from ovh_spawner.datasync.rclone import Rclone
 from ovh_spawner.datasync.remotes import remote_of
-from ovh_spawner.datasync.repositories import Repository, public_url
+from ovh_spawner.datasync.repositories import Repository
 from ovh_spawner.datasync.task import StoreTask
 from ovh_spawner.domain.volumes import Permission
 
@@ -141,7 +143,8 @@ class _Worker:
         try:
             self.children.pause(0)
             self.board.update(volume.id, state=SyncState.RUNNING)
-            self._sync(volume)
+            with guarded(volume.reach) as guard:
+                self._sync(volume, guard)
         except VolumeFailedError as exc:
             self.board.update(volume.id, state=exc.state, message=exc.message, rate=0.0, eta=None)
         except OSError as exc:
@@ -152,7 +155,7 @@ class _Worker:
         else:
             self.board.update(volume.id, state=SyncState.DONE, rate=0.0, eta=None)
 
-    def _sync(self, volume: SyncVolume) -> None:
+    def _sync(self, volume: SyncVolume, guard: Guard | None) -> None:
         pushing = self._job.direction is SyncDirection.PUSH
         source = volume.source
         if isinstance(source, EmptySource):
@@ -160,18 +163,22 @@ class _Worker:
                 check_place(volume).mkdir(parents=True, exist_ok=True)
         elif isinstance(source, GitSource):
             if not pushing:
-                scratch, stall = self._own_scratch(volume), self.manner.stall_seconds
-                repository = Repository(
-                    volume, source, children=self.children, scratch=scratch, stall_seconds=stall
+                git = Git(
+                    source,
+                    children=self.children,
+                    scratch=self._own_scratch(volume),
+                    stall_seconds=self.manner.stall_seconds,
+                    guard=guard,
                 )
+                repository = Repository(volume, source, git=git)
                 update = partial(self.board.update, volume.id)
                 self._patience().with_(lambda: repository.clone(update))
         elif not pushing:
-            pull(self._store_task(volume))
+            pull(self._store_task(volume, guard))
         elif volume.permission is not Permission.RO:
-            push(self._store_task(volume))
+            push(self._store_task(volume, guard))
 
-    def _store_task(self, volume: SyncVolume) -> StoreTask:
+    def _store_task(self, volume: SyncVolume, guard: Guard | None) -> StoreTask:
         if isinstance(volume.source, GitSource | EmptySource):
             _impossible(volume)
         remote = remote_of(volume.source)
@@ -180,6 +187,7 @@ class _Worker:
             children=self.children,
             scratch=self._own_scratch(volume),
             stall_seconds=self.manner.stall_seconds,
+            guard=guard,
         )
         return StoreTask(
             volume=volume,

@@ -46,8 +46,9 @@ def _pull_once(task: StoreTask) -> None:
         skipped_files=listed(left_out),
     )
     if missing:
+        before = {name: _identity(task, name) for name in missing if name in found.files}
         task.rclone.download(missing, to=task.folder, total=len(wanted), on_stats=task.show_stats(skipped))
-        _check_arrived(task, {name: wanted[name] for name in missing})
+        _check_arrived(task, {name: wanted[name] for name in missing}, before=before)
         task.update(
             completed=len(missing), failed=0, processed=skipped + len(missing), transferred_bytes=total_bytes
         )
@@ -121,16 +122,39 @@ def _looks_downloaded(stamp: Stamp | None, stored: Stored) -> bool:
     return local == remote or (local % _SECOND == 0 and abs(local - remote) <= _SECOND)
 
 
-def _check_arrived(task: StoreTask, expected: Mapping[str, Stored]) -> None:
+def _check_arrived(
+    task: StoreTask, expected: Mapping[str, Stored], *, before: Mapping[str, tuple[int, int]]
+) -> None:
     """Look at every file that was to come: rclone says nothing of an object that vanished meanwhile."""
     absent = [
-        name
-        for name, stored in expected.items()
-        if not _looks_downloaded(stamp_of(task.folder / name), stored)
+        name for name, stored in expected.items() if not _has_arrived(task, name, stored, before=before)
     ]
     if absent:
         task.update(failed=len(absent), completed=len(expected) - len(absent))
         raise VolumeFailedError(SyncState.TRANSIENT_ERROR, task.rclone.words.changed(absent))
+
+
+def _has_arrived(
+    task: StoreTask, name: str, stored: Stored, *, before: Mapping[str, tuple[int, int]]
+) -> bool:
+    stamp = stamp_of(task.folder / name)
+    if stamp is None or stamp.size != stored.size:
+        return False
+    if _looks_downloaded(stamp, stored):
+        return True
+    # Some stores send another time with an object than they list. A download is a new file then, with a time
+    # of HTTP.
+    is_sent_time = stamp.mtime_ns // 1000 % _SECOND == 0
+    return is_sent_time and _identity(task, name) != before.get(name)
+
+
+def _identity(task: StoreTask, name: str) -> tuple[int, int]:
+    """Tell a file from the one that is put in its place."""
+    try:
+        status = (task.folder / name).lstat()
+    except OSError:
+        return 0, 0
+    return status.st_ino, status.st_ctime_ns
 
 
 def _settle(task: StoreTask, wanted: Mapping[str, Stored]) -> None:

@@ -48,6 +48,8 @@ def _push_once(task: StoreTask) -> None:
     manifest = task.manifest.read()
     plan = _plan(found, listing.objects, manifest)
     plan.left_out |= _lost_folders(task, found, listing)
+    if task.volume.permission is Permission.RWD and manifest is not None:
+        plan.left_out |= _staying_folders(task, listing)
     skipped = len(plan.same) + len(plan.left_out)
     total_bytes = sum(found.files[name].size for name in plan.upload)
     task.update(
@@ -105,6 +107,13 @@ def _lost_folders(task: StoreTask, found: Scan, listing: Listing) -> dict[str, s
         kept.update(parent for name in listing.objects for parent in parents(name))
     reason = "an empty folder; only files are uploaded"
     return {f"{show(name)}/": reason for name in found.empty_folders - kept}
+
+
+def _staying_folders(task: StoreTask, listing: Listing) -> dict[str, str]:
+    """Name the folders that are gone here and will come back: only files are deleted in a store."""
+    gone = [name for name in listing.kept_folders if not os.path.lexists(task.folder / name)]
+    reason = "no such folder here; the data store keeps it on its own, and only files are deleted there"
+    return {f"{show(name)}/": reason for name in gone}
 
 
 def _check_arrived(task: StoreTask, names: list[str], *, found: Scan, objects: Mapping[str, Stored]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from ovh_spawner.contract.sync import SyncState
 from ovh_spawner.datasync.failures import VolumeFailedError
 from ovh_spawner.datasync.folders import UNFINISHED_SUFFIX, finished_name
+from ovh_spawner.datasync.guard import NO_OTHER_PROXY, Guard
 from ovh_spawner.datasync.manifests import Stored
 from ovh_spawner.datasync.names import object_problem, parents, show, spell, unspell
 from ovh_spawner.datasync.processes import Children
@@ -56,6 +57,8 @@ class Listing:
     objects: dict[str, Stored] = field(default_factory=dict)
     empty_folders: set[str] = field(default_factory=set)
     """Folders that are objects of their own (``name/`` without content) and have nothing in them."""
+    kept_folders: set[str] = field(default_factory=set)
+    """Folders that stay when everything in them is deleted: objects of their own, or folders of a disk."""
     left_out: dict[str, str] = field(default_factory=dict)
 
 
@@ -90,8 +93,17 @@ class _Log:
 class Rclone:
     """rclone for one volume's source."""
 
-    def __init__(self, remote: Remote, *, children: Children, scratch: Path, stall_seconds: float) -> None:
+    def __init__(
+        self,
+        remote: Remote,
+        *,
+        children: Children,
+        scratch: Path,
+        stall_seconds: float,
+        guard: Guard | None = None,
+    ) -> None:
         self.words = remote.words
+        self._guard = guard
         self._remote = remote
         self._children = children
         self._scratch = scratch
@@ -108,7 +120,8 @@ class Rclone:
         arguments += ["--use-server-modtime", "--no-mimetype"]
         log, output = self._run([*arguments, *(["--hash", "--hash-type", "md5"] if hashes else [])])
         with output.open(encoding="utf-8", errors="replace") as lines:
-            listing = _read_listing(json.loads(line.rstrip().rstrip(",")) for line in lines if line[0] == "{")
+            items = (json.loads(line.rstrip().rstrip(",")) for line in lines if line[0] == "{")
+            listing = _read_listing(items, on_disk=self._remote.options["type"] == "local")
         for name, text in log.noticed.items():
             if "symlink" in text or "non file" in text:
                 listing.left_out[show(name)] = "it is no regular file in the data store"
@@ -176,7 +189,14 @@ class Rclone:
             # One call per name, or all names of the store a thousand at a time.
             command += ["--no-traverse"] if len(names) <= max(_FEW, total // 1000) else ["--fast-list"]
         log = _Log(on_stats)
-        outcome = self._children.run(command, output=self._scratch / "output", on_line=log.take)
+        outcome = self._children.run(
+            [*command, *through(self._guard)],
+            output=self._scratch / "output",
+            on_line=log.take,
+            more_environment=NO_OTHER_PROXY if self._guard else None,
+        )
+        if self._guard:
+            self._guard.check(self.words)
         if outcome.code != 0:
             raise self.words.failure(
                 log.last_error, files=[finished_name(unspell(name)) for name in log.failed]
@@ -184,7 +204,7 @@ class Rclone:
         return log, outcome.output
 
 
-def _read_listing(items: Iterable[dict[str, Any]]) -> Listing:
+def _read_listing(items: Iterable[dict[str, Any]], *, on_disk: bool) -> Listing:
     listing = Listing()
     folders: dict[str, int] = {}
     above: set[str] = set()
@@ -195,6 +215,9 @@ def _read_listing(items: Iterable[dict[str, Any]]) -> Listing:
             folders[spelled] = item["Size"]
         else:
             _add(listing, item)
+    for spelled, size in folders.items():
+        if (size == 0 or on_disk) and not object_problem(spelled):
+            listing.kept_folders.add(unspell(spelled))
     # The others are only what the names of objects have before a slash; those have no size.
     for spelled in set(folders).difference(above):
         if problem := object_problem(spelled):
@@ -217,6 +240,11 @@ def _add(listing: Listing, item: dict[str, Any]) -> None:
 def microseconds(modified: str) -> int:
     """Return a time that rclone printed as microseconds since the epoch."""
     return (datetime.fromisoformat(modified) - _EPOCH) // timedelta(microseconds=1)
+
+
+def through(guard: Guard | None) -> list[str]:
+    """Return the options that send rclone out by a guard."""
+    return ["--http-proxy", guard.address] if guard else []
 
 
 def rclone_binary() -> str:

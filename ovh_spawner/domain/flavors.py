@@ -53,6 +53,28 @@ class GpuInformation:
 
 
 @dataclass(frozen=True, slots=True)
+class Toleration:
+    """A taint of nodes that a flavor's notebooks put up with; fields as Kubernetes has them."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+    toleration_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """On which nodes of a cluster a flavor's notebooks run, and what a GPU is called there."""
+
+    gpu_resource: str = "nvidia.com/gpu"
+    node_selector: tuple[tuple[str, str], ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
+    runtime_class: str = ""
+    priority_class: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Flavor:
     """One hardware type."""
 
@@ -66,6 +88,7 @@ class Flavor:
     gpu: GpuInformation | None = None
     unavailable: str = ""
     """Why it cannot be chosen here; empty when it can."""
+    placement: Placement = Placement()
 
     def gpus(self, count: int) -> int:
         """Return what ``count`` units hold of the project's quota."""

@@ -49,7 +49,9 @@ def resolve_git(
         return None
     host = parts.netloc.rpartition("@")[2]
     url = parts._replace(netloc=host).geturl()
-    return GitSource(url=url, ref=ref, username=username, password=SecretStr(password))
+    return GitSource(
+        url=url, ref=ref, username=username, password=SecretStr(password), full=bool(request.full)
+    )
 
 
 def _split(url: str, field: str, context: ResolutionContext, *, findings: Findings) -> SplitResult | None:

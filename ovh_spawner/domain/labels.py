@@ -12,12 +12,13 @@ from ovh_spawner.errors import InvalidSpecError, Problem
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _RULE = "1 to 63 letters, digits, '-', '_' and '.', a letter or digit first and last"
+_ID = f"{PLATFORM_LABEL_PREFIX}id"
 
 
 def platform_labels(notebook_id: UUID) -> dict[str, str]:
     """Return the labels that the platform sets on every notebook."""
     return {
-        f"{PLATFORM_LABEL_PREFIX}id": str(notebook_id),
+        _ID: str(notebook_id),
         f"{PLATFORM_LABEL_PREFIX}type": "notebook",
     }
 
@@ -83,6 +84,18 @@ class LabelSelector:
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         return all(labels.get(name) == value for name, value in self.pairs)
+
+    def split(self) -> "tuple[LabelSelector, LabelSelector]":
+        """Return the selector by users' labels, and the one by the platform's, which are stored nowhere."""
+        own = tuple(pair for pair in self.pairs if not is_platform_label(pair[0]))
+        return LabelSelector(own), LabelSelector(tuple(pair for pair in self.pairs if pair not in own))
+
+    def named_notebook(self) -> UUID | None:
+        """Return the notebook whose platform labels these may be, if they name one."""
+        try:
+            return next((UUID(value) for name, value in self.pairs if name == _ID), None)
+        except ValueError:
+            return None
 
 
 def _read_pair(part: str) -> tuple[str, str]:

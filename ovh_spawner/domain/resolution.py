@@ -87,7 +87,7 @@ def resolve(
         open_access=bool(request.unsecure_http),
     )
     findings.raise_if_any()
-    return spec
+    return _checked(spec, context)
 
 
 def update(spec: NotebookSpec, request: SpecUpdateRequest, context: ResolutionContext) -> NotebookSpec:
@@ -115,7 +115,16 @@ def update(spec: NotebookSpec, request: SpecUpdateRequest, context: ResolutionCo
         )
     changes |= _inner_changes(spec, request, context, findings=findings)
     findings.raise_if_any()
-    return spec.model_copy(update=changes)
+    changed = spec.model_copy(update=changes)
+    # Another label is no reason to refuse what stood there before.
+    return _checked(changed, context) if changes.keys() & {"volumes", "environment"} else changed
+
+
+def _checked(spec: NotebookSpec, context: ResolutionContext) -> NotebookSpec:
+    findings = Findings()
+    findings.extend(context.platform_check(spec))
+    findings.raise_if_any()
+    return spec
 
 
 def _inner_changes(

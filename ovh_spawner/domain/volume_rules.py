@@ -67,13 +67,13 @@ def _keep(
     for old in current:
         if old.mount_path == path and _identity(old.source) == _identity(source):
             if isinstance(source, GitSource) and not source.password.get_secret_value():
-                source = old.source
+                source = old.source.model_copy(update={"full": source.full})
             return Volume(id=old.id, mount_path=path, permission=permission, source=source)
     return Volume(id=context.new_id(), mount_path=path, permission=permission, source=source)
 
 
 def _identity(source: Source) -> dict[str, str]:
-    return source.model_dump(exclude={"username", "password"})
+    return source.model_dump(exclude={"username", "password", "full"})
 
 
 def _mount_path(text: str, field: str, context: ResolutionContext, *, findings: Findings) -> str:

@@ -38,6 +38,7 @@ class GitSource(_Part):
     ref: str = ""
     username: str = ""
     password: Secret = SecretStr("")
+    full: bool = False
 
 
 class StandaloneSource(_Part):

@@ -28,6 +28,6 @@ def load_config(path: Path) -> GatewayConfig:
 def editor_of(config: GatewayConfig) -> EditorProcess:
     """Return where the editor is. An empty command means that it is a container of its own."""
     editor = config.editor
-    if editor is None or not (editor.socket or editor.port):
+    if not (editor.socket or editor.port):
         raise ConfigError("The gateway's configuration names neither a socket nor a port of an editor.")
     return editor

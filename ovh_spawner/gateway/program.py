@@ -16,6 +16,7 @@ from aiohttp import web
 from ovh_spawner.contract.local import GatewayConfig
 from ovh_spawner.errors import ConfigError
 from ovh_spawner.gateway.access import Access
+from ovh_spawner.gateway.companion import accompany
 from ovh_spawner.gateway.config_file import editor_of
 from ovh_spawner.gateway.cookies import CookieJar
 from ovh_spawner.gateway.door import Door, build_server
@@ -49,21 +50,24 @@ async def run(config: GatewayConfig, *, now: Callable[[], datetime]) -> int:
         policies = PolicyCache(service, seconds=config.policy_seconds, monotonic=time.monotonic)
         door = _build_door(config, client=client, service=service, policies=policies, now=now)
         await stack.enter_async_context(_serving(door, listener))
-        record_process(Path(config.run_folder))
+        if editor_of(config).command:
+            record_process(Path(config.run_folder))
         async with _in_the_background(
             door.readiness.wait(),
             policies.get(),
             recheck_forever(door.websockets, door.access, policies, seconds=config.policy_seconds),
             _stop_when_told(service, stop, seconds=config.heartbeat_seconds),
         ):
-            return await _live(config, stop=stop, now=now)
+            if editor_of(config).command:
+                return await _live(config, stop=stop, now=now)
+            # A container's own record says when and how it ended: we write none.
+            return await accompany(
+                editor_of(config), door.readiness, stop, gone_seconds=config.editor_gone_seconds
+            )
 
 
 async def _live(config: GatewayConfig, *, stop: asyncio.Event, now: Callable[[], datetime]) -> int:
     """Start the editor and see it to its end, ordered or not."""
-    if not editor_of(config).command:
-        await stop.wait()  # the editor is a container of its own; its end is not ours to tell
-        return 0
     folder = Path(config.run_folder)
     editor = Editor(editor_of(config), config.run, folder / "editor.log")
     await editor.start()

@@ -18,8 +18,11 @@ class Ending:
     message: str = ""
 
 
-def ending_of(record: EndRecord | None, *, launched: bool, last_alive: datetime) -> Ending:
-    """Return what it means that a run's process is gone without the hub having stopped it."""
+def ending_of(record: EndRecord | None, *, launched: bool, ordered: bool, last_alive: datetime) -> Ending:
+    """Return what it means that a run's process is gone without the hub having seen it end.
+
+    ``ordered``: the hub was stopping it, and did not live to finish that.
+    """
     if not launched:
         return Ending(
             RunState.ERROR,
@@ -27,6 +30,8 @@ def ending_of(record: EndRecord | None, *, launched: bool, last_alive: datetime)
             "hub_restarted",
             "The hub was restarted while the notebook was starting. Start it again.",
         )
+    if record is None and ordered:
+        return Ending(RunState.STOPPED, last_alive)
     if record is None:
         # Not even the gateway could say anything: it was killed, or the machine went down.
         return Ending(

@@ -14,7 +14,14 @@ import structlog
 from pydantic import ValidationError
 from traitlets import default
 
-from ovh_spawner.contract.runs import NotebookReference, OpenedRun, OpenRun, ResolveRequest, TransitionReport
+from ovh_spawner.contract.runs import (
+    NotebookReference,
+    OpenedRun,
+    OpenRun,
+    ResolveRequest,
+    RunStatus,
+    TransitionReport,
+)
 from ovh_spawner.domain.states import Door, RunState, Source
 from ovh_spawner.errors import (
     InvalidSpecError,
@@ -125,7 +132,7 @@ class LifecycleMixin(NotebookTraits):
                 await self._report(RunState.RUNNING, self.now())
                 self.is_running_reported = True
         except asyncio.CancelledError:
-            await self._abandon(RunState.STOPPED, "cancelled", "The start was cancelled.")
+            await self.on_cancelled()
             raise
         except TimeoutError as exc:
             raise await self._fail(LaunchError(self._too_slow())) from exc
@@ -142,7 +149,7 @@ class LifecycleMixin(NotebookTraits):
     async def _launch_while_wanted(self, opened: OpenedRun) -> str:
         """Bring the notebook up, unless its stop is ordered meanwhile: a pull can take an hour."""
         launching = asyncio.create_task(self.launch(opened))
-        watching = asyncio.create_task(self.reports.wait_until_over(opened.run))
+        watching = asyncio.create_task(self.reports.wait_until_over(opened.run, self.on_status))
         try:
             await asyncio.wait({launching, watching}, return_when=asyncio.FIRST_COMPLETED)
             if launching.done():
@@ -198,6 +205,13 @@ class LifecycleMixin(NotebookTraits):
             return
         await self.end_processes(grace_seconds=self.stop_grace_seconds)
         await self.report_end(state, self.now(), code=code, message=message)
+
+    async def on_cancelled(self) -> None:
+        """End what a cancelled start has brought up."""
+        await self._abandon(RunState.STOPPED, "cancelled", "The start was cancelled.")
+
+    def on_status(self, status: RunStatus) -> None:
+        """Hear, every few seconds of a start, what the books say."""
 
     async def _report(self, state: RunState, at: datetime) -> None:
         if self.run is not None:

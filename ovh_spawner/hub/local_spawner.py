@@ -46,6 +46,8 @@ class OVHLocalSpawner(LifecycleMixin, LocalProcessSpawner):  # type: ignore[misc
     gateway_port = 0
     socket_folder = ""
     last_alive: datetime | None = None
+    is_stopping = False
+    """Kept over the hub's own end: what is gone then was stopped, and has not failed."""
 
     @default("datasync_command")
     def _default_datasync_command(self) -> list[str]:
@@ -166,7 +168,7 @@ class OVHLocalSpawner(LifecycleMixin, LocalProcessSpawner):  # type: ignore[misc
         record = files.read_end()
         code = self.process.exit_code if self.process else None
         last_alive = self.last_alive or files.last_sign_of_life() or self.now()
-        ending = ending_of(record, launched=self.is_launched, last_alive=last_alive)
+        ending = ending_of(record, launched=self.is_launched, ordered=self.is_stopping, last_alive=last_alive)
         log.warning("notebook_ended", run=str(self.run), state=ending.state.value, exit_code=code)
         await self.end_processes(grace_seconds=_NOW_GRACE_SECONDS)
         await self.report_end(ending.state, ending.at, code=ending.code, message=ending.message)
@@ -179,6 +181,8 @@ class OVHLocalSpawner(LifecycleMixin, LocalProcessSpawner):  # type: ignore[misc
         if self.run is None:
             return
         await self.report_stopping(self.now())
+        self.is_stopping = True
+        self.checkpoint()
         files = self.files
         await self.end_processes(grace_seconds=_NOW_GRACE_SECONDS if now else self.stop_grace_seconds)
         record = files.read_end()
@@ -204,6 +208,8 @@ class OVHLocalSpawner(LifecycleMixin, LocalProcessSpawner):  # type: ignore[misc
 
     def get_state(self) -> dict[str, Any]:
         state = super().get_state()
+        if self.is_stopping:
+            state["stopping"] = True
         if self.process:
             state |= {
                 "pid": self.process.pid,
@@ -215,6 +221,7 @@ class OVHLocalSpawner(LifecycleMixin, LocalProcessSpawner):  # type: ignore[misc
 
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)
+        self.is_stopping = state.get("stopping", False)
         if "created_at" in state:
             self.process = LocalProcess(state["pid"], state["created_at"])
             self.gateway_port, self.socket_folder = state["port"], state["socket_folder"]
@@ -222,3 +229,4 @@ class OVHLocalSpawner(LifecycleMixin, LocalProcessSpawner):  # type: ignore[misc
     def clear_state(self) -> None:
         super().clear_state()
         self.process, self.gateway_port, self.socket_folder, self.last_alive = None, 0, "", None
+        self.is_stopping = False

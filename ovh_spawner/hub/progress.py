@@ -33,6 +33,11 @@ class ProgressFeed:
         self._steps: list[Step] = []
         self._changed = asyncio.Event()
 
+    @property
+    def stage(self) -> str:
+        """The stage of the last line."""
+        return self._steps[-1].stage if self._steps else ""
+
     def show(self, step: Step) -> None:
         """Add a line, or replace the last one when it is of the same stage."""
         if self._steps and self._steps[-1] == step:

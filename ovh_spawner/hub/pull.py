@@ -59,7 +59,7 @@ async def run_pull(job: SyncJob, place: PullPlace, listen: Listener) -> None:
     if report and report.volumes:
         await listen(report.volumes)
     if code != 0:
-        raise _failure(code, report)
+        raise pull_failure(code, report)
 
 
 def write_private(path: Path, text: str, account: Account) -> None:
@@ -120,7 +120,8 @@ def _read_report(path: Path) -> SyncReport | None:
         return None
 
 
-def _failure(code: int, report: SyncReport | None) -> OVHSpawnerError:
+def pull_failure(code: int, report: SyncReport | None) -> OVHSpawnerError:
+    """Return what the person is told of a pull that ended with this code."""
     if code == _ALREADY_RUNNING:
         return StartFailedError(
             "Another data sync of this notebook is still running. Start the notebook again when it is done."

@@ -6,12 +6,12 @@ closes.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import structlog
 
-from ovh_spawner.contract.runs import PullReport, TransitionReport
+from ovh_spawner.contract.runs import PullReport, RunStatus, TransitionReport
 from ovh_spawner.contract.sync import VolumeProgress
 from ovh_spawner.errors import RefusedError, UpstreamError
 from ovh_spawner.hub.service_client import ServiceClient
@@ -57,8 +57,8 @@ class Reports:
         except RefusedError as error:
             log.warning("report_refused", run=str(run), state=report.state.value, code=error.code)
 
-    async def wait_until_over(self, run: UUID) -> None:
-        """Return when the books say that the run is over; each look proves that it lives."""
+    async def wait_until_over(self, run: UUID, listen: Callable[[RunStatus], None]) -> None:
+        """Return when the books say that the run is over; each look proves that it lives, and is told."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
@@ -68,6 +68,7 @@ class Reports:
                 # An absent service stops nothing.
                 log.info("heartbeat_lost", run=str(run), error=type(error).__name__)
                 continue
+            listen(status)
             if status.should_stop:
                 return
 

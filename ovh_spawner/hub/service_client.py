@@ -16,6 +16,7 @@ from ovh_spawner.contract.runs import (
     NotebookReference,
     OpenedRun,
     OpenRun,
+    PreparedRun,
     PullReport,
     ResolveRequest,
     RunStatus,
@@ -58,6 +59,10 @@ class ServiceClient:
 
     async def open_run(self, request: OpenRun) -> OpenedRun:
         return _parse(OpenedRun, await self._call("POST", "runs", request))
+
+    async def prepare_run(self, run: UUID) -> PreparedRun:
+        """Have everything made that the run's pod refers to; what is there already stays."""
+        return _parse(PreparedRun, await self._call("POST", f"runs/{run}/prepare"))
 
     async def record(self, run: UUID, report: TransitionReport, *, patient: bool = True) -> RunStatus:
         body = await self._call("POST", f"runs/{run}/transitions", report, patient=patient)

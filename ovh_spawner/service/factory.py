@@ -1,6 +1,7 @@
 """The only place that wires the service."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from ovh_spawner.service.operations.hub_orders import HubOrders
 from ovh_spawner.service.operations.means import Hub, Means, Patience
 from ovh_spawner.service.operations.notebook_changes import NotebookChanges
 from ovh_spawner.service.operations.notebooks import NotebookOperations
+from ovh_spawner.service.operations.preparation import PreparationOperations
 from ovh_spawner.service.operations.pushes import Pushes
 from ovh_spawner.service.operations.reconcile import Reconciler
 from ovh_spawner.service.operations.runs import RunOperations
@@ -43,6 +45,9 @@ DRAIN_SECONDS = 20.0
 """How long an ending service waits for data syncs under way. They go on without it, but a machine that is
 shut down next would end them."""
 
+LOOK_SECONDS = 1.0
+"""How old the answer may be to what is installed on the machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Operations:
@@ -50,6 +55,7 @@ class Operations:
 
     notebooks: NotebookOperations
     runs: RunOperations
+    preparation: PreparationOperations
     access: AccessOperations
     statements: StatementOperations
     datastores: DataStoreOperations
@@ -73,6 +79,7 @@ class Service:
         await self.means.ledger.migrate()
         seconds = self.settings.service.reconcile_seconds
         self.means.background.repeat("reconcile", self.reconciler.round, seconds=seconds)
+        self.means.background.ensure("watch", lambda: self.means.runner.watch(self.reconciler.look_soon))
 
     def listen(self) -> HTTPServer:
         """Open the HTTP door.
@@ -108,6 +115,7 @@ class Service:
         await self.means.background.close()
         if isinstance(self.means.hub, HubClient):
             self.means.hub.close()
+        await self.means.runner.close()
         await self.means.ledger.close()
 
 
@@ -126,7 +134,7 @@ def build_service(
         settings=settings,
         capabilities=_capabilities(settings, catalog),
         ledger=Ledger(settings.database.url, secrets.vault),
-        runner=runner or _runner(settings),
+        runner=runner or _runner(settings, now),
         hub=hub or HubClient(settings.service.hub_api_url, secrets.service_token),
         background=Background(),
         now=now,
@@ -138,6 +146,7 @@ def build_service(
     orders = HubOrders(means, Deletions(means, pushes))
     datastores = DataStoreOperations(means)
     changes = NotebookChanges(means, datastores)
+    runs = RunOperations(means, pushes)
     return Service(
         settings=settings,
         secrets=secrets,
@@ -146,7 +155,8 @@ def build_service(
         reconciler=Reconciler(means, orders=orders, pushes=pushes, worker=worker),
         operations=Operations(
             notebooks=NotebookOperations(means, orders, datastores=datastores, changes=changes),
-            runs=RunOperations(means, pushes),
+            runs=runs,
+            preparation=PreparationOperations(means, runs),
             access=AccessOperations(means),
             statements=StatementOperations(means),
             datastores=datastores,
@@ -160,10 +170,27 @@ def _capabilities(settings: Settings, catalog: Capabilities) -> Callable[[], Cap
     if settings.deployment.mode != "local":
         return lambda: catalog
     gpus = count_gpus(Path("/dev"))
-    return lambda: local_capabilities(catalog, settings, gpus=gpus)
+    return _kept_for_a_moment(lambda: local_capabilities(catalog, settings, gpus=gpus))
 
 
-def _runner(settings: Settings) -> Runner:
-    if settings.deployment.mode != "local":
-        raise ConfigError("deployment.mode: only 'local' can be served by this version.")
-    return LocalRunner(settings.notebooks_folder())
+def _kept_for_a_moment(look: Callable[[], Capabilities]) -> Callable[[], Capabilities]:
+    """Look at the machine once a second at most: what is there changes by hand, openings come by the hundred."""
+    kept: tuple[float, Capabilities] | None = None
+
+    def get() -> Capabilities:
+        nonlocal kept
+        now = time.monotonic()
+        if kept is None or now - kept[0] > LOOK_SECONDS:
+            kept = (now, look())
+        return kept[1]
+
+    return get
+
+
+def _runner(settings: Settings, now: Callable[[], datetime]) -> Runner:
+    if settings.deployment.mode == "local":
+        return LocalRunner(settings.notebooks_folder())
+    # The cluster's client is not installed with local mode.
+    from ovh_spawner.service.runners.kubernetes import KubernetesRunner  # noqa: PLC0415
+
+    return KubernetesRunner(settings, now=now)

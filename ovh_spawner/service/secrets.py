@@ -4,6 +4,7 @@ import os
 import secrets as random_source
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -41,6 +42,23 @@ class Vault:
                 f"The ledger holds a secret that no key in {ENV_ENCRYPTION_KEYS} opens. "
                 "Add the key that sealed it to the end of that list."
             ) from exc
+
+
+class HiddenText(Protocol):
+    """A secret, open or sealed; pydantic's SecretStr is one."""
+
+    def get_secret_value(self) -> str: ...
+
+
+class SealedText:
+    """A secret of the ledger, opened when somebody needs it: a page of notebooks needs none of its two hundred."""
+
+    def __init__(self, sealed: str, vault: Vault) -> None:
+        self._sealed = sealed
+        self._vault = vault
+
+    def get_secret_value(self) -> str:
+        return self._vault.open(self._sealed)
 
 
 @dataclass(frozen=True, slots=True)

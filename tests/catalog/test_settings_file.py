@@ -49,6 +49,14 @@ def test_settings_are_read_by_their_names_in_the_file(tmp_path):
     assert catalog.flavor("ai1-1-cpu").max == 6
 
 
+def test_an_amount_may_be_a_number_and_leaves_the_others_as_they_are(tmp_path):
+    path = written(tmp_path, "kubernetes: {gateway: {cpu: 0.5}, dataSync: {cpu: 2, memory: 4Gi}}")
+    found = load_settings(path).kubernetes
+
+    assert (found.gateway.cpu, found.gateway.memory) == ("0.5", "256Mi")
+    assert (found.data_sync.cpu, found.data_sync.memory) == ("2", "4Gi")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -96,15 +104,11 @@ def test_settings_are_read_by_their_names_in_the_file(tmp_path):
         ),
         (
             "kubernetes:\n  storage: {size: 10 GB}",
-            "settings.yaml:2: kubernetes.storage.size: must have the form",
+            "settings.yaml:2: kubernetes.storage.size: an amount is written as Kubernetes has it: 250m or 1",
         ),
         (
             "kubernetes:\n  network:\n    allowed: [10.0.0.1/8]",
             "settings.yaml:3: kubernetes.network.allowed[0]: must be a network such as 10.0.0.0/8",
-        ),
-        (
-            "kubernetes:\n  gateway: {cpu: 1}",
-            "settings.yaml:2: kubernetes.gateway.memory: is required.",
         ),
         (
             "deployment:\n  region: XYZ",

@@ -19,6 +19,7 @@ import pytest
 
 from ovh_spawner.contract.base import dump_private
 from ovh_spawner.contract.sync import (
+    Reach,
     S3Source,
     Source,
     SyncDirection,
@@ -30,13 +31,9 @@ from ovh_spawner.contract.sync import (
 )
 from ovh_spawner.domain.volumes import Permission
 from tests.support.odd_s3_server import odd_s3_server
+from tests.support.ordinary_rights import ordinary_rights
 from tests.support.pushed_files import FILES, write
 from tests.support.s3_server import s3_server
-
-WITHOUT_ROOTS_RIGHTS = (
-    ("setpriv", "--bounding-set", "-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
-)
-"""Put before a command: the file modes hold for it also when the tests run as root."""
 
 
 @dataclass
@@ -69,6 +66,8 @@ class Notebook:
         self.home = root / "workspace"
         self.state = root / "sync"
         self.id = uuid4()
+        self.seconds = 120.0
+        """What a sync may take before a test gives it up."""
         self.home.mkdir(parents=True)
 
     def volume(
@@ -78,6 +77,7 @@ class Notebook:
         *,
         at: str = "data",
         volume_id: UUID | None = None,
+        reach: Reach | None = None,
     ) -> SyncVolume:
         return SyncVolume(
             id=volume_id or uuid4(),
@@ -85,6 +85,7 @@ class Notebook:
             path=str(self.home / at),
             permission=permission,
             source=source,
+            reach=reach or Reach(),
         )
 
     def manifest(self, volume: SyncVolume) -> Path:
@@ -103,12 +104,10 @@ class Notebook:
         path.write_text(dump_private(job))
         return path
 
-    def start(
-        self, job: Path, *options: str, env: dict[str, str] | None = None, prefix: tuple[str, ...] = ()
-    ) -> subprocess.Popen[str]:
+    def start(self, job: Path, *options: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "ovh_spawner.datasync", str(job), "--retry-pause", "0.1", *options]
         return subprocess.Popen(
-            [*prefix, *command, "--report", str(job.with_suffix(".report"))],
+            [*ordinary_rights(), *command, "--report", str(job.with_suffix(".report"))],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -117,7 +116,7 @@ class Notebook:
         )
 
     def finish(self, process: subprocess.Popen[str], job: Path) -> Result:
-        stdout, stderr = process.communicate(timeout=120)
+        stdout, stderr = process.communicate(timeout=self.seconds)
         report = job.with_suffix(".report")
         return Result(
             code=process.returncode,

@@ -1,7 +1,11 @@
 """Empty folders, and names at the limits: they go both ways or are named."""
 
 import os
+import shutil
 
+import pytest
+
+from ovh_spawner.contract.sync import FolderSource
 from ovh_spawner.domain.volumes import Permission
 from tests.support.pushed_files import write
 
@@ -41,6 +45,50 @@ def test_an_object_goes_before_an_empty_folder_of_its_name(notebook, odd_s3, odd
 
     assert pulled.skipped_files == ["a/: 'a' is a file", "b/c/: 'b' is a file"]
     assert (notebook.home / "data/a").read_bytes() == (notebook.home / "data/b").read_bytes() == b"file"
+
+
+STAYS = "no such folder here; the data store keeps it on its own, and only files are deleted there"
+
+
+def test_a_folder_that_is_an_object_stays_when_it_is_deleted_here_and_is_named(notebook, odd_s3, odd_bucket):
+    odd_s3.objects["bucket"] = {
+        "d/": b"",
+        "d/x": b"x",
+        "e/": b"",
+        "plain/y": b"y",
+        "kept/": b"",
+        "k/": b"content",
+    }
+    volume = notebook.volume(odd_bucket(), RWD)
+    named = "k/: its name has an empty, '.' or '..' part, which no file can have"
+    assert notebook.pull(volume).done().skipped_files == [named]
+    for name in ("d", "e", "plain"):
+        shutil.rmtree(notebook.home / "data" / name)
+
+    pushed = notebook.push(volume).done()
+
+    assert pushed.deleted == 2
+    assert pushed.skipped_files == [f"d/: {STAYS}", f"e/: {STAYS}"]
+    assert sorted(odd_s3.objects["bucket"]) == ["d/", "e/", "k/", "kept/"]
+
+
+@pytest.mark.parametrize("permission", [RW, RWD])
+def test_folders_of_a_folder_store_that_stay_or_do_not_go_are_named(notebook, tmp_path, permission):
+    store = tmp_path / "store/set"
+    (store / "d").mkdir(parents=True)
+    (store / "d/x").write_text("x")
+    (store / "empty").mkdir()
+    source = FolderSource(alias="LOCAL", root=str(tmp_path / "store"), container="set")
+    volume = notebook.volume(source, permission)
+    notebook.pull(volume).done()
+    shutil.rmtree(notebook.home / "data/d")
+    (notebook.home / "data/mine").mkdir()
+
+    pushed = notebook.push(volume).done()
+
+    mine = "mine/: an empty folder; only files are uploaded"
+    assert pushed.skipped_files == ([f"d/: {STAYS}", mine] if permission is RWD else [mine])
+    assert sorted(path.name for path in store.iterdir()) == ["d", "empty"]
 
 
 def test_hostile_empty_folders_are_named_and_not_made(notebook, odd_s3, odd_bucket):

@@ -216,12 +216,87 @@ def test_the_callers_git_configuration_is_not_read(git, notebook, tmp_path):
     assert not marker.exists()
 
 
-def test_the_clone_is_whole(git, clone):
-    url = git.create("repo", files={"a": "first"})
-    git.commit("repo", files={"a": "second"})
-    _, folder = clone(url)
-    (git.root / "repo.git").rename(git.root / "away.git")
-    shown = subprocess.run(
-        ["git", "show", "HEAD~1:a"], cwd=folder, capture_output=True, text=True, check=True
+def old_content(folder) -> str:
+    """Return what stood in file 'a' before the last commit, or why it cannot be told."""
+    done = subprocess.run(
+        ["git", "show", "HEAD~1:a"], cwd=folder, capture_output=True, text=True, check=False
     )
-    assert shown.stdout == "first"
+    return done.stdout or done.stderr
+
+
+def old_contents_held(folder) -> int:
+    """Count the objects that the clone knows of and has not brought."""
+    listed = run_git("rev-list", "--objects", "--all", "--missing=print", cwd=folder)
+    return sum(line.startswith("?") for line in listed.splitlines())
+
+
+@pytest.fixture
+def long_story(git):
+    """A repository with an older content of its file."""
+
+    def make() -> str:
+        url = git.create("repo", files={"a": "first"})
+        git.commit("repo", files={"a": "second"})
+        return url
+
+    return make
+
+
+def test_a_public_repository_comes_with_its_commits_and_the_contents_of_now(git, clone, long_story):
+    result, folder = clone(long_story())
+    result.done()
+
+    assert (folder / "a").read_text() == "second"
+    assert run_git("status", "--short", cwd=folder) == ""
+    assert run_git("rev-list", "--count", "HEAD", cwd=folder) == "2"
+    assert old_contents_held(folder) == 1
+    assert old_content(folder) == "first", "git fetches it when somebody looks"
+
+
+def test_a_repository_comes_whole_when_asked_for(git, clone, long_story):
+    _, folder = clone(long_story(), full=True)
+    (git.root / "repo.git").rename(git.root / "away.git")
+
+    assert old_content(folder) == "first"
+
+
+def test_a_server_without_filters_gives_the_whole_repository(git, clone, long_story):
+    git.knows_filters = False
+    result, folder = clone(long_story())
+    result.done()
+    (git.root / "repo.git").rename(git.root / "away.git")
+
+    assert old_content(folder) == "first"
+
+
+def test_a_repository_with_credentials_comes_whole(tmp_path, clone):
+    with git_server(tmp_path / "private", username="me", password="very-secret") as private:
+        url = private.create("repo", files={"a": "first"})
+        private.commit("repo", files={"a": "second"})
+        _, folder = clone(url, username="me", password="very-secret")
+
+    assert old_content(folder) == "first"
+
+
+def test_a_server_that_trips_over_a_filter_gives_the_whole_repository(git, clone, long_story):
+    url = long_story()
+    hostile = git.root / "repo.git"
+    run_git("config", "uploadpackfilter.allow", "false", cwd=hostile)
+    result, folder = clone(url)
+    result.done()
+
+    assert old_content(folder) == "first"
+    assert old_contents_held(folder) == 0
+
+
+@pytest.mark.parametrize("ref", ["v1", "side", "commit"])
+def test_what_another_ref_needs_is_brought_at_once(git, clone, ref):
+    url = git.create("repo", files={"a": "first", "b": "kept"})
+    commit = git.commit("repo", files={"a": "second"}, branch="side", tag="v1")
+    git.commit("repo", files={"a": "third"})
+    result, folder = clone(url, ref=commit if ref == "commit" else ref)
+    result.done()
+    (git.root / "repo.git").rename(git.root / "away.git")
+
+    assert (folder / "a").read_text() == "second"
+    assert run_git("status", "--short", cwd=folder) == ""

@@ -210,36 +210,76 @@ def test_a_password_is_nowhere_in_the_clone(tmp_path, pull, in_url):
 
 
 @pytest.fixture
-def dripping():
-    """A server that answers with headers at once and then never ends."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def slow_server():
+    """Run a server that answers with headers at once, and then with what a function sends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
         ended = threading.Event()
 
-        def answer() -> None:
+        def answer(send) -> None:
             with contextlib.suppress(OSError):
                 while True:
                     client, _ = listener.accept()
-                    with client:
+                    with client, contextlib.suppress(OSError):
                         client.sendall(
                             b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n"
-                            b"Content-Length: 1000000\r\n\r\n001e# service=git-upload-pack\n0000"
+                            b"Content-Length: 1000000000\r\n\r\n001e# service=git-upload-pack\n0000"
                         )
-                        ended.wait(60)
+                        send(client, ended)
 
-        thread = threading.Thread(target=answer, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/repo.git"
+        def run(send) -> str:
+            thread = threading.Thread(target=answer, args=(send,), daemon=True)
+            thread.start()
+            stack.callback(thread.join, 10)
+            return f"http://127.0.0.1:{listener.getsockname()[1]}/repo.git"
+
+        yield run
         ended.set()
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
 
 
-def test_a_server_that_falls_silent_in_an_answer_is_a_passing_failure(pull, dripping):
-    result, folder = pull(dripping, options=("--tries", "1", "--stall", "1"))
+def test_a_server_that_falls_silent_in_an_answer_is_a_passing_failure(pull, slow_server):
+    url = slow_server(lambda client, ended: ended.wait(60))
+    result, folder = pull(url, options=("--tries", "1", "--stall", "1"))
 
     assert result.volume.state is SyncState.TRANSIENT_ERROR
     assert not folder.exists()
+
+
+def test_a_server_that_drips_for_ever_is_left_when_the_time_is_over(notebook, pull, slow_server):
+    def drip(client: socket.socket, ended: threading.Event) -> None:
+        line = b"003d" + b"0" * 40 + b" refs/heads/branch-x\n"
+        while not ended.wait(0.05):
+            client.sendall(line[:57])
+
+    result, folder = pull(slow_server(drip), options=(), clone_seconds=3)
+
+    assert result.volume.state is SyncState.FAILED
+    assert "the clone did not end within 3 seconds, so it was ended" in result.volume.message
+    assert not folder.exists()
+    assert list(notebook.home.iterdir()) == []
+
+
+def test_a_line_without_end_fills_no_memory():
+    import os
+
+    from ovh_spawner.datasync.processes import _LONGEST_LINE, _lines
+
+    reading, writing = os.pipe()
+    size = 3 * _LONGEST_LINE
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as file:
+            file.write(b"x" * size + b"\nfatal: the end\n")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    with os.fdopen(reading, "rb") as stream:
+        lines = list(_lines(stream))
+    thread.join()
+
+    assert len(lines[0]) <= _LONGEST_LINE + 65_536
+    assert lines[1:] == ["fatal: the end"]
 
 
 @pytest.mark.parametrize(

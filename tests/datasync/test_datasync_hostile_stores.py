@@ -8,12 +8,14 @@ import pytest
 from ovh_spawner.contract.sync import SyncDirection, SyncState
 from ovh_spawner.domain.volumes import Permission
 from tests.support.pushed_files import FILES, KIBIBYTE, assert_finished, assert_nothing_lost, local
+from tests.support.requirements import LONG
 
 RW = Permission.RW
 ONCE = ("--tries", "1")
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(60 if LONG else 4))
 def test_a_push_that_is_killed_at_any_byte_goes_on_later(notebook, odd_s3, started, seed):
     at = random.Random(seed).randrange(1, sum(map(len, FILES.values())))
     killed = threading.Event()
@@ -137,6 +139,38 @@ def test_a_spoilt_object_does_not_replace_a_good_file(notebook, odd_s3, odd_buck
 
     assert notebook.pull(volume, options=ONCE).code == 1
     assert local(notebook) == {"a": b"good"}
+
+
+@pytest.mark.parametrize("permission", [Permission.RO, RW])
+def test_a_store_that_sends_other_times_than_it_lists_is_pulled(notebook, odd_s3, odd_bucket, permission):
+    odd_s3.objects["bucket"] = {"a": b"first", "b": b"kept"}
+    odd_s3.sent_time = "Fri, 02 Jan 2026 05:00:00 GMT"
+    volume = notebook.volume(odd_bucket(), permission)
+    notebook.pull(volume).done()
+    odd_s3.objects["bucket"]["a"] = b"secnd"
+    (notebook.home / "data/a").unlink()
+
+    notebook.pull(volume).done()
+    notebook.pull(volume, options=ONCE).done()
+
+    assert local(notebook) == odd_s3.objects["bucket"]
+    if permission is RW:
+        assert notebook.push(volume).done().completed == 0
+
+
+def test_an_object_that_vanishes_before_it_comes_leaves_the_old_file_and_is_told(
+    notebook, odd_s3, odd_bucket
+):
+    odd_s3.objects["bucket"] = {"a": b"first"}
+    volume = notebook.volume(odd_bucket(), RW)
+    notebook.pull(volume).done()
+    (notebook.home / "data/a").write_bytes(b"mine!")
+    odd_s3.refuse_keys["a"] = (404, "NoSuchKey")
+
+    result = notebook.pull(volume, options=ONCE)
+
+    assert (result.code, result.volume.state) != (0, SyncState.DONE)
+    assert local(notebook) == {"a": b"mine!"}
 
 
 @pytest.mark.parametrize("spoil", [lambda body: body[: len(body) // 2], lambda body: body[:-1] + b"?"])

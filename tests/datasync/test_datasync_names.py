@@ -9,7 +9,7 @@ import pytest
 from ovh_spawner.contract.sync import EmptySource, SyncDirection, SyncState
 from ovh_spawner.datasync.names import file_problem, object_problem, show, spell, unspell
 from ovh_spawner.domain.volumes import Permission
-from tests.datasync.conftest import WITHOUT_ROOTS_RIGHTS
+from tests.support.ordinary_rights import need_ordinary_rights
 
 RO, RW, RWD = Permission.RO, Permission.RW, Permission.RWD
 
@@ -154,6 +154,7 @@ def test_names_that_no_object_can_have_are_named(notebook, s3, bucket):
 
 
 def test_an_unreadable_file_fails_the_push_and_deletes_nothing(notebook, s3, bucket):
+    need_ordinary_rights()
     for name in ("gone", "secret/inside"):
         s3.put("bucket", name, "x")
     volume = notebook.volume(bucket(), RWD)
@@ -164,7 +165,7 @@ def test_an_unreadable_file_fails_the_push_and_deletes_nothing(notebook, s3, buc
     (data / "new").write_text("new")
     (data / "secret").chmod(0)
     job = notebook.job(SyncDirection.PUSH, volume)
-    result = notebook.finish(notebook.start(job, prefix=WITHOUT_ROOTS_RIGHTS), job)
+    result = notebook.finish(notebook.start(job), job)
     (data / "secret").chmod(0o700)
     assert result.volume.state is SyncState.FAILED
     assert "2 of its files or folders cannot be read, first 'b' (permission denied)" in result.volume.message

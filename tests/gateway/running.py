@@ -22,6 +22,7 @@ import psutil
 from ovh_spawner.contract.base import dump_private
 from ovh_spawner.contract.local import RUN_VARIABLE, EditorProcess, GatewayConfig
 from tests.gateway.fake_service import FakeService
+from tests.support.ordinary_rights import ordinary_rights
 from tests.support.waiting import wait_for
 
 FAKE_EDITOR = Path(__file__).with_name("fake_editor.py")
@@ -88,7 +89,7 @@ class Gateway:
 
     def start(self, *, ready=True) -> "Gateway":
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ovh_spawner.gateway", str(self.file)],
+            [*ordinary_rights(), sys.executable, "-m", "ovh_spawner.gateway", str(self.file)],
             env={**os.environ, "GATEWAY_ONLY": "secret", RUN_VARIABLE: str(self.service.run)},
             stdout=self.output,
             stderr=subprocess.STDOUT,

@@ -46,6 +46,18 @@ def test_the_configuration_takes_everything_from_settings_and_environment(enviro
     assert {"name": "user", "scopes": ["self", "access:services!service=ai"]} in c.JupyterHub.load_roles
 
 
+def test_nothing_ends_a_notebook_for_being_idle_or_old(environment):
+    c = read_config()
+
+    # A culler would be a service of the hub with a command, and a role that stops other people's servers.
+    assert [service["name"] for service in c.JupyterHub.services if "command" in service] == []
+    assert [
+        role["name"]
+        for role in c.JupyterHub.load_roles
+        if "servers" in role["scopes"] and role.get("services") != ["ai"]
+    ] == []
+
+
 def test_without_an_administrators_password_nobody_is_one(environment, monkeypatch):
     monkeypatch.delenv("OVH_SPAWNER_ADMIN_PASSWORD", raising=False)
     assert read_config().OVHAuthenticator.admin_users == set()

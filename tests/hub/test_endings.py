@@ -11,6 +11,10 @@ from ovh_spawner.hub.local_process import LocalProcess
 from tests.support.fake_hub import until
 
 
+class PowerFailureError(Exception):
+    """Ends what the hub was doing, as its own death would."""
+
+
 async def running(alice, name="nb-one"):
     answer = await alice.api("POST", alice.server(name), json={})
     assert answer.status_code == 201, answer.text
@@ -157,6 +161,26 @@ async def test_a_hub_killed_before_the_launch_closes_the_run_without_a_push(serv
     (end,) = service.ends()
     assert (end["state"], end["code"], end["launched"]) == ("ERROR", "hub_restarted", False)
     await until(lambda: not process.is_alive(), what="everything of the run to end")
+
+
+async def test_a_stop_that_the_hub_did_not_live_to_finish_is_a_stop(service, person, restored, monkeypatch):
+    """The machine went down in the middle of it: hub, gateway and editor are gone, nobody wrote how it ended."""
+    spawner = await running(await person())
+
+    async def power_fails(*, grace_seconds: float) -> None:
+        raise PowerFailureError
+
+    monkeypatch.setattr(spawner, "end_processes", power_fails)
+    with pytest.raises(PowerFailureError):
+        await spawner.stop()
+    monkeypatch.undo()
+    os.kill(spawner.process.pid, signal.SIGKILL)
+    await until(lambda: not spawner.process.is_alive(), what="the process to end")
+    spawner = restored(spawner)
+
+    assert await spawner.poll() is not None
+
+    assert [(end["state"], end["code"]) for end in service.ends()] == [("STOPPED", "")]
 
 
 @pytest.mark.parametrize("state", [{}, {"pid": 1}])

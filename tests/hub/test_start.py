@@ -181,7 +181,7 @@ async def test_an_editor_that_never_answers_ends_in_error(service, hub, person):
 
 async def test_a_start_that_takes_too_long_says_so(service, hub, person):
     service.pull_volumes = [BUCKET | {"source": BUCKET["source"] | {"container": "slow"}}]
-    alice = await person(app=await hub(start_timeout=2))
+    alice = await person(app=await hub(start_timeout=6))
 
     answer = await alice.api("POST", alice.server("nb-one"), json={})
 

@@ -1,31 +1,46 @@
-"""``kill -9`` of each program at each step of a start and of a stop, on the real installation.
+"""``kill -9`` of each program at each moment of a start and of a stop, on the real installation.
 
 After everything is back: no lost file, one end per run, no hold left on the quota, no stray process, the
-interrupted push finished. The supervisor brings hub and service back, the hub its proxy.
+interrupted push finished, the bill that of the true times. The supervisor brings hub and service back, the hub
+its proxy.
 """
 
-import itertools
-import os
 import signal
 
 import pytest
 
-from tests.support.kills import BUCKET, broken_stack
+from tests.support.kills import ENDING, broken_stack
+from tests.support.moments import MOMENTS, pulling, running
+from tests.support.requirements import LONG, long_only
 from tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.journey, pytest.mark.long, pytest.mark.timeout(900)]
 
-texts = (f"result {number}" for number in itertools.count())
+OURS = ("hub", "service", "proxy")
+NOTEBOOK = ("gateway", "editor")
+KILLS = {
+    "run opened, the hub not told": OURS,
+    "run taken over by the spawner": OURS,
+    "pull before the start": (*OURS, "data sync"),
+    "editor starting": (*OURS, *NOTEBOOK),
+    "running": (*OURS, *NOTEBOOK),
+    # Those that are there whatever the stop has done.
+    "stop ordered": OURS,
+    "editor ending": (*OURS, *NOTEBOOK),
+    "push after the stop": (*OURS, "data sync"),
+}
+EVERY_DAY = {
+    "pull before the start": ("hub", "data sync"),
+    "editor starting": ("hub",),
+    "running": ("hub", "service", "gateway", "editor"),
+    "stop ordered": ("hub", "service"),
+    "editor ending": ("gateway",),
+    "push after the stop": ("service", "data sync"),
+}
+"""What broke something once, or is the first to break."""
 
-LONG = os.environ.get("OVH_SPAWNER_LONG", "")
-"""Set: every program at every step; otherwise those that broke something once."""
-
-EVERY = ("hub", "service", "proxy", "gateway", "editor")
-AT_PULL = (*EVERY[:3], "data sync") if LONG else ("hub", "data sync")
-WHILE_RUNNING = EVERY if LONG else ("hub", "service", "gateway", "editor")
-AT_STOP = EVERY[:3] if LONG else ("hub", "service")
-"""Those that are there whatever the stop has done; the gateway may be gone before we are."""
-AT_PUSH = (*EVERY[:3], "data sync") if LONG else ("service", "data sync")
+CASES = [(moment, program) for moment, names in (KILLS if LONG else EVERY_DAY).items() for program in names]
+TERM_CASES = list(MOMENTS) if LONG else ["running"]
 
 
 @pytest.fixture(scope="module")
@@ -37,107 +52,61 @@ def broken(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def whole(broken):
     """Each case begins with a healthy installation and an empty quota."""
-    broken.store.hold.set()
-    broken.store.hold_puts.set()
-    wait_for(broken.is_whole, what="the installation to be whole", seconds=90)
+    broken.release()
+    broken.wait_until_whole()
     yield
-    broken.store.hold.set()
-    broken.store.hold_puts.set()
-    if broken.notebook:
-        wait_for(broken.deleted, what="the deletion", seconds=120)
+    broken.clear_up()
 
 
-def _start_pulling(broken) -> None:
-    broken.store.hold.clear()
-    broken.store.objects[BUCKET] = {"old.txt": b"old" * 1000}
-    broken.create()
-    wait_for(lambda: broken.find("data sync"), what="the pull", seconds=60)
-    seen = len(broken.store.requests)
-    wait_for(
-        lambda: any("GET" in r and "old.txt" in r for r in broken.store.requests[seen - 5 :]), what="GET"
-    )
-
-
-def _start_running(broken) -> str:
-    broken.store.objects[BUCKET] = {"old.txt": b"old"}
-    broken.create()
-    broken.wait("RUNNING")
-    text = next(texts)
-    broken.write(text)
-    return text
+def _come_to_an_end(broken) -> None:
+    """Stop the notebook if it runs; what happened may have ended it already."""
+    if broken.life.wait("RUNNING", "STOPPED", "FAILED", "ERROR", "SYNC_FAILED") == "RUNNING":
+        broken.life.stop()
 
 
 def test_a_stop_during_the_pull_is_obeyed_soon(broken):
-    _start_pulling(broken)
+    pulling(broken)
 
-    broken.stop()
+    broken.life.order_stop()
 
-    assert broken.wait("STOPPED", seconds=60) == "STOPPED"
+    assert broken.life.wait("STOPPED") == "STOPPED"
     assert not broken.find("data sync")
-    broken.check(what="nothing; a stop was ordered", when="pull", file=None)
+    broken.check(what="nothing; a stop was ordered", when="pull before the start", file=None)
 
 
-@pytest.mark.parametrize("program", AT_PULL)
-def test_killed_during_the_pull(broken, program):
-    _start_pulling(broken)
-
-    broken.break_(program)
-
-    broken.store.hold.set()
-    if program in {"service", "proxy"}:
-        broken.wait("RUNNING", "FAILED", "ERROR")
-        broken.stop()
-    broken.check(what=f"{program}, kill -9", when="pull before the start", file=None)
-
-
-@pytest.mark.parametrize("program", WHILE_RUNNING)
-def test_killed_while_running(broken, program):
-    text = _start_running(broken)
+@pytest.mark.parametrize(("moment", "program"), CASES)
+def test_killed(broken, moment, program):
+    text = MOMENTS[moment](broken)
 
     broken.break_(program)
 
-    if program in {"hub", "service", "proxy"}:
-        wait_for(lambda: broken.state() == "RUNNING", what="the installation to be back", seconds=90)
-        assert broken.find("gateway"), "the notebook goes on"
-        broken.stop()
-    broken.check(what=f"{program}, kill -9", when="running", file=text)
+    broken.release()
+    if program in ENDING:
+        assert broken.life.wait("STOPPED", "FAILED", "ERROR")
+    else:
+        _come_to_an_end(broken)
+    if moment == "running" and program not in ENDING:
+        assert broken.life.runs()[0]["state"] == "STOPPED", "the notebook went on until it was stopped"
+    broken.check(what=f"{program}, kill -9", when=moment, file=text)
 
 
-def test_the_hub_is_told_to_end_while_a_notebook_runs(broken):
-    text = _start_running(broken)
+@pytest.mark.parametrize("moment", TERM_CASES)
+def test_the_hub_is_told_to_end(broken, moment):
+    text = MOMENTS[moment](broken)
+    hub = broken.find("hub")
 
     broken.break_("hub", signal.SIGTERM)
 
-    broken.check(what="hub, SIGTERM", when="running", file=text)
+    broken.release()
+    wait_for(lambda: not any(process.is_running() for process in hub), what="the hub's end", seconds=240)
+    broken.wait_until_whole()
+    _come_to_an_end(broken)
+    broken.check(what="hub, SIGTERM", when=moment, file=text)
 
 
-@pytest.mark.parametrize("program", AT_PUSH)
-def test_killed_during_the_push(broken, program):
-    text = _start_running(broken)
-    broken.store.hold_puts.clear()
-    broken.stop()
-    wait_for(lambda: any("PUT" in r and "result.txt" in r for r in broken.store.requests), what="the push")
-    wait_for(lambda: broken.find("data sync"), what="the data sync")
-    assert broken.store.objects[BUCKET].get("result.txt") is None
-
-    broken.break_(program)
-    broken.store.hold_puts.set()
-
-    assert broken.check(what=f"{program}, kill -9", when="push after the stop", file=text) == "STOPPED"
-
-
-@pytest.mark.parametrize("program", AT_STOP)
-def test_killed_in_the_moment_of_the_stop(broken, program):
-    text = _start_running(broken)
-
-    broken.stop()
-    broken.break_(program)
-
-    broken.check(what=f"{program}, kill -9", when="stop ordered", file=text)
-
-
+@long_only
 def test_all_but_the_supervisor_and_the_store_one_after_another(broken):
-    text = _start_running(broken)
+    text = running(broken)
 
     for program in ("proxy", "hub", "service", "editor", "gateway"):
         broken.break_(program)

@@ -1,6 +1,6 @@
 """Random lives of notebooks, with crashes between any two steps, against the true history.
 
-``OVH_SPAWNER_MODEL_EXAMPLES``: how many lives to try (default: a few, for every day).
+``OVH_SPAWNER_MODEL_EXAMPLES``: how many lives to try (default: a few for every day, 150 in the long tier).
 ``OVH_SPAWNER_MODEL_SHRINK``: also look for the shortest story that fails.
 """
 
@@ -21,9 +21,12 @@ from ovh_spawner.domain.states import ENDS, STARTABLE
 from ovh_spawner.errors import OVHSpawnerError
 from ovh_spawner.service.operations.views import StatementQuery
 from tests.reliability.acts import Acts, is_here, of, picks
+from tests.support.requirements import LONG
 from tests.support.world import ANN, BOSS
 
-EXAMPLES = int(os.environ.get("OVH_SPAWNER_MODEL_EXAMPLES", "8"))
+pytestmark = pytest.mark.long
+
+EXAMPLES = int(os.environ.get("OVH_SPAWNER_MODEL_EXAMPLES", "150" if LONG else "8"))
 # Finding the shortest story that fails takes minutes: for people who look for it, not for every day.
 PHASES = tuple(Phase) if "OVH_SPAWNER_MODEL_SHRINK" in os.environ else (Phase.explicit, Phase.generate)
 QUOTA = 4

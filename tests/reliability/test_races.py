@@ -9,10 +9,13 @@ from collections import Counter
 
 import pytest
 
+from tests.support.requirements import LONG
 from tests.support.service_processes import service_processes
 from tests.support.world import gpus, spec
 
-CLIENTS = int(os.environ.get("OVH_SPAWNER_RACE_CLIENTS", "64"))
+pytestmark = pytest.mark.long
+
+CLIENTS = int(os.environ.get("OVH_SPAWNER_RACE_CLIENTS", "1000" if LONG else "64"))
 QUOTA = 4
 TURNS = 6
 STARTED = {"STARTING", "RUNNING"}

@@ -40,7 +40,7 @@ def hub_config(service_url: str, state: Path, *editor_command: str, **spawner) -
             "spawner_class": "ovh_spawner.hub.local_spawner.OVHLocalSpawner",
             "allow_named_servers": True,
             "template_paths": [str(TEMPLATES)],
-            "tornado_settings": {"slow_spawn_timeout": 10},
+            "tornado_settings": {"slow_spawn_timeout": 90},
             "cleanup_servers": True,
             # By default it is put into the current folder.
             "cookie_secret_file": str(state / "jupyterhub_cookie_secret"),
@@ -70,7 +70,7 @@ class Person:
         self.hub = hub
         self.name = name
         self.root = f"http://127.0.0.1:{hub.hub.port}"
-        self.browser = httpx.AsyncClient(base_url=self.root, timeout=30, trust_env=False)
+        self.browser = httpx.AsyncClient(base_url=self.root, timeout=120, trust_env=False)
 
     async def sign_in(self) -> "Person":
         page = await self.browser.get("/hub/login")
@@ -96,7 +96,7 @@ class Person:
         return self.user.new_api_token()
 
     async def api(self, method: str, path: str, **kwargs) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self.root, timeout=30, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=self.root, timeout=120, trust_env=False) as client:
             headers = {"Authorization": f"Bearer {self.token()}"}
             return await client.request(method, f"/hub/api/{path}", headers=headers, **kwargs)
 
@@ -112,7 +112,7 @@ def xsrf(html: str) -> str:
     return found[1] if found else ""
 
 
-async def until(look, *, what: str, seconds: float = 20.0):
+async def until(look, *, what: str, seconds: float = 90.0):
     """Wait for a state: return the first true answer of ``look``."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from ovh_spawner.contract.runs import PreparedRun
 from ovh_spawner.contract.sync import SyncJob, SyncReport, SyncState, SyncVolume, VolumeProgress
 from ovh_spawner.errors import RunnerError
-from ovh_spawner.service.runners.base import RunEvidence, RunLife, SyncEvidence, SyncLife
+from ovh_spawner.service.runners.base import RunEvidence, RunLife, RunParts, SyncEvidence, SyncLife, Traces
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 MEGABYTE = 1_000_000
@@ -28,6 +29,27 @@ class FakeRunner:
     missing_buckets: set[str] = field(default_factory=set)
     bad_stores: set[str] = field(default_factory=set)
     silent: bool = False
+    prepared: list[RunParts] = field(default_factory=list)
+    forgotten: list[UUID] = field(default_factory=list)
+
+    async def watch(self, changed) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def prepare_run(self, parts: RunParts) -> PreparedRun:
+        self.prepared.append(parts)
+        return PreparedRun(run=parts.opened.run, notebook=parts.opened.notebook)
+
+    async def forget_run(self, notebook: UUID, run: UUID) -> None:
+        self.forgotten.append(run)
+
+    async def forget_sync(self, notebook: UUID, sync: UUID) -> None:
+        self.forgotten.append(sync)
+
+    async def list_traces(self) -> Traces:
+        return Traces()
 
     def volume_path(self, notebook: UUID, mount_path: str) -> str:
         return f"/fake/{notebook}{mount_path}"
@@ -35,7 +57,7 @@ class FakeRunner:
     def state_folder(self, notebook: UUID) -> str:
         return f"/fake/{notebook}/sync"
 
-    async def start_sync(self, job: SyncJob) -> None:
+    async def start_sync(self, job: SyncJob, *, flavor=None) -> None:
         if (known := self.syncs.get(job.id)) and known.life is SyncLife.RUNNING:
             return
         outcome = self.outcomes.pop(0) if self.outcomes else self.usually
@@ -74,6 +96,9 @@ class FakeRunner:
 
     async def observe_run(self, notebook: UUID, run: UUID) -> RunEvidence:
         return self.runs.get(run, RunEvidence(RunLife.NEVER))
+
+    async def observe_pull(self, notebook: UUID, run: UUID) -> None:
+        """The spawner drives it."""
 
     async def end_processes(self, notebook: UUID, run: UUID) -> None:
         self.ended.append(run)

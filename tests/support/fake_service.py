@@ -1,7 +1,9 @@
 """A small hub service: the internal API with notebooks and runs in memory, and misfortunes on request."""
 
+import asyncio
 import json
-from contextlib import asynccontextmanager
+import threading
+from contextlib import asynccontextmanager, contextmanager
 from uuid import UUID, uuid4
 
 from tornado.httpserver import HTTPServer
@@ -28,6 +30,12 @@ class FakeService:
         self.deleted: list[str] = []
         self.resolved: list[dict] = []
         self.saved: list[tuple[str, str]] = []
+        self.prepared: list[str] = []
+        self.behave()
+        self.url = ""
+
+    def behave(self) -> None:
+        """Go back to what a service usually answers; what it has seen stays."""
         self.refusals: dict[str, tuple[int, dict]] = {}
         """By path's last word: answer this instead."""
         self.is_down = False
@@ -37,7 +45,9 @@ class FakeService:
         """Requests that are answered 503 before it works again."""
         self.pull_volumes: list[dict] = []
         self.editor = "fake"
-        self.url = ""
+        self.flavor = "cpu"
+        self.pull_progress: list[dict] = []
+        """How the pull goes, as a service sees it that reads the pod's log."""
 
     def states(self, run: str | None = None) -> list[str]:
         return [t["state"] for t in self.transitions if run in {None, t["run"]}]
@@ -82,7 +92,7 @@ class FakeService:
                 "editor": self.editor,
                 "framework": "conda",
                 "framework_version": "1",
-                "flavor": "cpu",
+                "flavor": self.flavor,
                 "count": 1,
             },
             "environment": {"MINE": "my own", "NOTEBOOK_ID": asked["notebook"], "HOME": "/stolen"},
@@ -92,6 +102,11 @@ class FakeService:
         }
         self.runs[run] = {"attempt": asked["attempt"], "answer": answer}
         return answer
+
+    def prepare_run(self, run: str) -> dict:
+        self.prepared.append(run)
+        has_pull = bool(self.pull_volumes)
+        return {"run": run, "notebook": self.runs[run]["answer"]["notebook"], "hasPull": has_pull}
 
     def spawn_page(self, user: str, server: str) -> dict:
         known = self.notebooks.get((user, server))
@@ -159,6 +174,9 @@ class _Internal(RequestHandler):
             self.service.saved.append((self.get_argument("user"), self.get_argument("server")))
             self.set_status(204)
             return
+        if path.endswith("/prepare"):
+            self.finish(self.service.prepare_run(path.split("/")[1]))
+            return
         if path.endswith("/heartbeat"):
             self._status(path.split("/")[1])
             return
@@ -191,7 +209,7 @@ class _Internal(RequestHandler):
 
     def _status(self, run: str) -> None:
         status = {"run": run, "state": "STARTING", "notebookState": "STARTING"}
-        self.finish(status | {"shouldStop": self.service.is_over})
+        self.finish(status | {"shouldStop": self.service.is_over, "pull": self.service.pull_progress})
 
 
 @asynccontextmanager
@@ -206,3 +224,19 @@ async def fake_service():
     finally:
         server.stop()
         await server.close_all_connections()
+
+
+@contextmanager
+def fake_service_on_a_thread():
+    """The fake service for tests that are not asyncio's; what they set is seen at once."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="fake-service", daemon=True)
+    thread.start()
+    running = fake_service()
+    try:
+        yield asyncio.run_coroutine_threadsafe(running.__aenter__(), loop).result(30)
+    finally:
+        asyncio.run_coroutine_threadsafe(running.__aexit__(None, None, None), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -6,12 +6,13 @@ With ``username`` and ``password`` every request needs basic authentication.
 
 import base64
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _AUTHOR = {
     "GIT_AUTHOR_NAME": "Test",
@@ -34,7 +35,9 @@ def run_git(*args: str, cwd: Path) -> str:
 class GitServer:
     """A running server. Repositories are bare folders that http-backend serves."""
 
-    def __init__(self, folder: Path, *, username: str = "", password: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, username: str = "", password: str = "", host: str = "127.0.0.1"
+    ) -> None:
         self.root = folder / "git"
         self.works = folder / "git-work"
         self.username, self.password = username, password
@@ -42,17 +45,19 @@ class GitServer:
         """Method and path of every request, also of refused ones."""
         self.credentials: list[str] = []
         """The Authorization header of every request that had one."""
+        self.knows_filters = True
+        """Whether new repositories can be cloned without the contents of old files, as the large hosts offer."""
         self.redirect_to = ""
         """Where every admitted request is sent on to: the beginning of an address."""
         self.root.mkdir(parents=True, exist_ok=True)
         self.works.mkdir(parents=True, exist_ok=True)
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"git": self}))
+        self._http = ThreadingHTTPServer((host, 0), type("Handler", (_Handler,), {"git": self}))
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        return "http://{}:{}".format(*self._http.server_address[:2])
 
     def address(self, name: str) -> str:
         return f"{self.url}/{name}.git"
@@ -60,6 +65,9 @@ class GitServer:
     def create(self, name: str, *, files: Mapping[str, str | bytes]) -> str:
         """Create a repository with one commit on branch ``main`` and return its address."""
         run_git("init", "--quiet", "--bare", "--initial-branch=main", f"{name}.git", cwd=self.root)
+        run_git(
+            "config", "uploadpack.allowFilter", str(self.knows_filters).lower(), cwd=self.root / f"{name}.git"
+        )
         run_git("init", "--quiet", "--initial-branch=main", name, cwd=self.works)
         run_git("remote", "add", "origin", str(self.root / f"{name}.git"), cwd=self.works / name)
         self.commit(name, files=files)
@@ -127,14 +135,31 @@ class _Handler(BaseHTTPRequestHandler):
         if self.git.redirect_to:
             self._answer(302, {"Location": f"{self.git.redirect_to}{self.path}"}, b"")
             return
-        environment = self._environment(body)
-        done = subprocess.run(
-            ["git", "http-backend"], input=body, env=environment, capture_output=True, check=False
-        )
-        head, _, content = done.stdout.partition(b"\r\n\r\n")
-        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
-        status = int(headers.pop("Status", "200 OK" if done.returncode == 0 else "500").split()[0])
-        self._answer(status, headers, content)
+        with tempfile.TemporaryFile() as given:
+            given.write(body)
+            given.seek(0)
+            with subprocess.Popen(
+                ["git", "http-backend"],
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self._environment(body),
+            ) as backend:
+                self._pass_on(backend.stdout)
+
+    def _pass_on(self, said: IO[bytes]) -> None:
+        """Send the backend's answer as it comes: a repository may be larger than the memory."""
+        headers = {}
+        while (line := said.readline().decode().rstrip("\r\n")) and ": " in line:
+            name, _, value = line.partition(": ")
+            headers[name] = value
+        self.send_response(int(headers.pop("Status", "200 OK" if headers else "500").split()[0]))
+        for name, value in {**headers, "Transfer-Encoding": "chunked"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        while part := said.read(1024 * 1024):
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+        self.wfile.write(b"0\r\n\r\n")
 
     def _environment(self, body: bytes) -> dict[str, str]:
         path, _, query = self.path.partition("?")
@@ -164,9 +189,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def git_server(folder: Path, *, username: str = "", password: str = "") -> Iterator[GitServer]:
+def git_server(
+    folder: Path, *, username: str = "", password: str = "", host: str = "127.0.0.1"
+) -> Iterator[GitServer]:
     """Run a server whose repositories live in ``folder / "git"``."""
-    server = GitServer(folder, username=username, password=password)
+    server = GitServer(folder, username=username, password=password, host=host)
     server.start()
     try:
         yield server

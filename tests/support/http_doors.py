@@ -61,7 +61,7 @@ class Door:
 
     def client(self, token: str = "") -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        client = httpx.AsyncClient(base_url=self.api, headers=headers, timeout=30, trust_env=False)
+        client = httpx.AsyncClient(base_url=self.api, headers=headers, timeout=120, trust_env=False)
         self.clients.append(client)
         return client
 

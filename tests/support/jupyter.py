@@ -17,21 +17,21 @@ class LabSession:
         self.person = person
         self.url = url.rstrip("/")
         # RUNNING is told a moment before the hub's proxy leads there; until then the hub shows its own page.
-        wait_for(self._shows_lab, what="JupyterLab's page", seconds=30)
+        wait_for(self._shows_lab, what="JupyterLab's page", seconds=120)
         self.kernel = self._api("POST", "api/kernels", json={"name": "python3"})["id"]
 
     def _shows_lab(self) -> bool:
         page = self.person.get(f"{self.url}/lab")
         return page.status_code == 200 and "jupyter-config-data" in page.text
 
-    def run(self, code: str, *, seconds: float = 90) -> str:
+    def run(self, code: str, *, seconds: float = 180) -> str:
         """Execute a cell and return what it printed; an exception in it fails the test."""
         session = uuid.uuid4().hex
         address = (
             f"{self.url.replace('http', 'ws', 1)}/api/kernels/{self.kernel}/channels?session_id={session}"
         )
         headers = {"Cookie": self._cookies(), "Origin": self.person.stack.url}
-        with connect(address, additional_headers=headers, open_timeout=30) as socket:
+        with connect(address, additional_headers=headers, open_timeout=60) as socket:
             request = _execute_request(code, session)
             socket.send(json.dumps(request))
             return _output(socket, request["header"]["msg_id"], seconds)

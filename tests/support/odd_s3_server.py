@@ -44,7 +44,10 @@ class OddS3Server:
         """What becomes of an uploaded body before it is kept."""
         self.send: Callable[[bytes], bytes] = lambda body: body
         """What is sent of an object's body; Content-Length and ETag are those of the whole."""
+        self.sent_time = _WHEN[1]
+        """An object's time as it is sent with it; listings keep to theirs."""
         self.requests: list[str] = []
+        self.power_losses = 0
         self._http = _Http(("127.0.0.1", 0), type("Handler", (_Handler,), {"s3": self}))
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
 
@@ -57,6 +60,12 @@ class OddS3Server:
             self.failures_left -= 1
             return 503, "SlowDown"
         return self.refuse or self.refuse_methods.get(method) or self.refuse_keys.get(key)
+
+    def lose_power(self) -> None:
+        """Forget what is held: it is neither kept nor answered, as after a loss of power."""
+        self.power_losses += 1
+        self.hold.set()
+        self.hold_puts.set()
 
     def start(self) -> None:
         self._thread.start()
@@ -132,13 +141,16 @@ class _Handler(BaseHTTPRequestHandler):
             return
         objects = self.s3.objects.setdefault(bucket, {})
         if key:
+            losses = self.s3.power_losses
             self.s3.hold_puts.wait(120)
+            if losses != self.s3.power_losses:
+                raise ConnectionError("the power is gone")
             body = self.s3.keep(body)
             objects[key] = body
         self._answer(200, b"", ETag=f'"{hashlib.md5(body).hexdigest()}"')
 
     def _get(self, data: bytes) -> None:
-        headers = {"ETag": f'"{hashlib.md5(data).hexdigest()}"', "Last-Modified": _WHEN[1]}
+        headers = {"ETag": f'"{hashlib.md5(data).hexdigest()}"', "Last-Modified": self.s3.sent_time}
         if self.command == "GET" and not self.s3.hold.is_set():
             self.send_response(200)
             for name, value in headers.items():

@@ -100,7 +100,7 @@ async def service_processes(folder: Path, database_url: str, *, count: int) -> A
                 given = {"hub_port": hub_port, "key": key, "services": services}
                 processes += [_launch(folder / str(number), database_url, **given)]
             for url in services.urls:
-                await until(lambda url=url: _answers(url), what="a service", seconds=60)
+                await until(lambda url=url: _answers(url), what="a service", seconds=120)
             yield services
         finally:
             for client in services.clients:

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from ruamel.yaml import YAML
 
+from tests.support.ordinary_rights import ordinary_rights
 from tests.support.waiting import wait_for
 
 CHECKOUT = Path(__file__).parents[2]
@@ -86,7 +87,7 @@ class Person(httpx.Client):
         answer = self.api("GET", f"notebook/{notebook}")
         return answer.json()["status"]["state"] if answer.status_code == 200 else f"HTTP {answer.status_code}"
 
-    def wait_for_state(self, notebook: str, *wanted: str, seconds: float = 120) -> dict[str, Any]:
+    def wait_for_state(self, notebook: str, *wanted: str, seconds: float = 180) -> dict[str, Any]:
         """Wait until the notebook is in one of the states; fail at once where it went wrong instead."""
 
         def look() -> dict[str, Any] | None:
@@ -135,6 +136,7 @@ class LocalStack:
         with (self.state / "supervisor.log").open("wb") as log:
             self.process = subprocess.Popen(
                 [
+                    *ordinary_rights(),
                     sys.executable,
                     "-m",
                     "ovh_spawner.cli",
@@ -150,7 +152,7 @@ class LocalStack:
                 stderr=log,
                 env={**os.environ, "TERM": "dumb"},
             )
-        wait_for(self._is_ready, what="the installation to be ready", seconds=120)
+        wait_for(self._is_ready, what="the installation to be ready", seconds=240)
 
     def stop(self) -> None:
         while self.people:

@@ -30,13 +30,14 @@ def swift_is_installed() -> bool:
     return all(shutil.which(name) for name in ("swift-proxy-server", "swift-ring-builder", "memcached"))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _answers(port: int, *, seconds: float = 60) -> None:
+def answers(port: int, *, seconds: float = 60) -> None:
+    """Wait until a port takes connections."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -76,7 +77,8 @@ def _write_proxy(folder: Path, server: SwiftServer, *, port: int, cache: int) ->
 
 
 @contextmanager
-def _process(command: list[str], log: Path) -> Iterator[None]:
+def server_process(command: list[str], log: Path) -> Iterator[None]:
+    """Run a server and end it at the end."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
     try:
@@ -90,17 +92,17 @@ def _process(command: list[str], log: Path) -> Iterator[None]:
 def swift_server(folder: Path) -> Iterator[SwiftServer]:
     """Run a Swift whose disk is a folder."""
     (folder / "devices/disk").mkdir(parents=True)
-    ports = {name: _free_port() for name in (*_KINDS, "proxy", "cache")}
+    ports = {name: free_port() for name in (*_KINDS, "proxy", "cache")}
     server = SwiftServer(f"http://127.0.0.1:{ports['proxy']}/auth/v1.0")
     for kind in _KINDS:
         _write_storage(folder, kind, ports[kind])
     _write_proxy(folder, server, port=ports["proxy"], cache=ports["cache"])
     cache = ["memcached", "-l", "127.0.0.1", "-p", str(ports["cache"]), "-u", "nobody", "-m", "16"]
     with ExitStack() as stack:
-        stack.enter_context(_process(cache, folder / "cache.log"))
+        stack.enter_context(server_process(cache, folder / "cache.log"))
         for name in (*_KINDS, "proxy"):
             command = [f"swift-{name}-server", str(folder / f"{name}-server.conf")]
-            stack.enter_context(_process(command, folder / f"{name}.log"))
+            stack.enter_context(server_process(command, folder / f"{name}.log"))
         for port in ports.values():
-            _answers(port)
+            answers(port)
         yield server

@@ -7,7 +7,7 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 
-def wait_for(look: Callable[[], Value], *, what: str, seconds: float = 60.0) -> Value:
+def wait_for(look: Callable[[], Value], *, what: str, seconds: float = 120.0) -> Value:
     """Call ``look`` until it returns something true, and return that; fail with the last answer after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:

@@ -169,7 +169,7 @@ class World:
         return await until(look, what=f"state {state}")
 
 
-async def until(look: Callable[[], Any | Awaitable[Any]], *, what: str, seconds: float = 20.0) -> Any:
+async def until(look: Callable[[], Any | Awaitable[Any]], *, what: str, seconds: float = 90.0) -> Any:
     """Wait for a state: return the first true answer of ``look``."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds

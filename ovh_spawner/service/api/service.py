@@ -8,6 +8,7 @@ from ovh_spawner.service.operations.access import AccessOperations
 from ovh_spawner.service.operations.capabilities import CapabilityOperations
 from ovh_spawner.service.operations.datastores import DataStoreOperations
 from ovh_spawner.service.operations.notebooks import NotebookOperations
+from ovh_spawner.service.operations.preparation import PreparationOperations
 from ovh_spawner.service.operations.runs import RunOperations
 from ovh_spawner.service.operations.statements import StatementOperations
 from ovh_spawner.service.operations.sync import SyncOperations
@@ -32,6 +33,9 @@ class Operations(Protocol):
 
     @property
     def runs(self) -> RunOperations: ...
+
+    @property
+    def preparation(self) -> PreparationOperations: ...
 
     @property
     def access(self) -> AccessOperations: ...

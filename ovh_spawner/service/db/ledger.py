@@ -6,14 +6,16 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 from sqlite3 import OperationalError as DriverOperationalError
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import event
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random
 
 from ovh_spawner.errors import LedgerUnavailableError
+from ovh_spawner.service.db import sqlite_driver
 from ovh_spawner.service.db.access_codes import AccessCodeRepository
+from ovh_spawner.service.db.connections import watch_connections
 from ovh_spawner.service.db.datastores import DataStoreRepository
 from ovh_spawner.service.db.migrate import upgrade
 from ovh_spawner.service.db.notebooks import NotebookRepository
@@ -26,8 +28,6 @@ from ovh_spawner.service.secrets import Vault
 
 BUSY_MILLISECONDS = 15_000
 """How long a writer waits for another process's write on SQLite; ours take milliseconds."""
-
-_BEGIN = "ovh_begin"
 
 
 class UnitOfWork:
@@ -49,6 +49,7 @@ class Ledger:
 
     def __init__(self, url: str, vault: Vault) -> None:
         self._engine = _open_engine(url)
+        self._writing = self._engine.execution_options(**{sqlite_driver.BEGIN: "BEGIN IMMEDIATE"})
         self._vault = vault
         # SQLite has one writer: ours queue here, fairly, instead of polling the file's lock.
         is_sqlite = self._engine.dialect.name == "sqlite"
@@ -59,18 +60,18 @@ class Ledger:
         if self._engine.dialect.name == "sqlite":
             with _trouble_told():
                 await self._write_ahead()
-        async with self._transaction("BEGIN IMMEDIATE") as connection:
+        async with self._transaction(self._writing) as connection:
             await connection.run_sync(upgrade)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[UnitOfWork]:
-        async with self._transaction("BEGIN") as connection:
+        async with self._transaction(self._engine) as connection:
             yield UnitOfWork(connection, self._vault)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[UnitOfWork]:
         """Begin with the write lock: two of these never work on a stale count."""
-        async with self._writers, self._transaction("BEGIN IMMEDIATE") as connection:
+        async with self._writers, self._transaction(self._writing) as connection:
             yield UnitOfWork(connection, self._vault)
 
     async def close(self) -> None:
@@ -94,12 +95,10 @@ class Ledger:
                 await driver.execute_fetchall(f"PRAGMA {pragma}")
 
     @asynccontextmanager
-    async def _transaction(self, begin: str) -> AsyncIterator[AsyncConnection]:
+    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         with _trouble_told():
-            async with self._engine.connect() as connection:
-                await connection.execution_options(**{_BEGIN: begin})
-                async with connection.begin():
-                    yield connection
+            async with engine.begin() as connection:
+                yield connection
 
 
 @contextmanager
@@ -113,10 +112,13 @@ def _trouble_told() -> Iterator[None]:
 
 
 def _open_engine(url: str) -> AsyncEngine:
-    engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    engine = create_async_engine(url)
     if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "do_connect", sqlite_driver.connect)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        event.listen(engine.sync_engine, "begin", sqlite_driver.begin)
+    else:
+        watch_connections(engine)
     return engine
 
 
@@ -131,7 +133,3 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))

@@ -14,6 +14,9 @@ def upgrade(connection: Connection) -> None:
     """Run every migration that has not run; a second replica waits and then finds nothing to do."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+    else:
+        # SQLite's lock comes with the first statement. Alembic must not begin before: it has one state per process.
+        connection.execute(text("SELECT 1"))
     command.upgrade(migration_config(connection), "head")
 
 

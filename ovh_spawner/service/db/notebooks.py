@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, case, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ovh_spawner.domain.states import ENDS, NotebookState, PushState
-from ovh_spawner.service.db.records import Deletion, NotebookRecord
+from ovh_spawner.service.db.records import Deletion, NotebookRecord, RunRecord
+from ovh_spawner.service.db.runs import run_record
 from ovh_spawner.service.db.sealed_spec import join_spec, split_spec
 from ovh_spawner.service.db.tables import notebooks, runs
-from ovh_spawner.service.secrets import Vault
+from ovh_spawner.service.secrets import SealedText, Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class NotebookFilter:
     """Which notebooks a listing is about."""
 
     owner: str | None = None
+    notebook: UUID | None = None
+    labels: tuple[tuple[str, str], ...] = ()
     states: frozenset[NotebookState] = frozenset()
     updated_after: datetime | None = None
     updated_before: datetime | None = None
@@ -28,6 +31,18 @@ class NotebookFilter:
     descending: bool = True
 
 
+_COLUMNS = tuple(notebooks.columns.keys())
+_NOTEBOOKS_AND_RUNS = notebooks.outerjoin(runs, runs.c.id == notebooks.c.last_run)
+# Asked for at the beginning of nearly every use case, so it is one question, made once.
+_WITH_RUN = (
+    select(notebooks, runs)
+    .select_from(_NOTEBOOKS_AND_RUNS)
+    .where(notebooks.c.id == bindparam("notebook"), notebooks.c.deleted_at.is_(None))
+)
+_tried = runs.alias()
+_WITH_ATTEMPT = _WITH_RUN.add_columns(
+    select(_tried.c.id).where(_tried.c.attempt == bindparam("attempt")).scalar_subquery()
+)
 _SAVING = (PushState.PENDING.value, PushState.RUNNING.value)
 _ENDED = tuple(state.value for state in ENDS)
 # The same rule as domain.states.notebook_state, for the database to filter and sort by; a test compares both.
@@ -66,13 +81,13 @@ class NotebookRepository:
             "owner": record.owner,
             "server_name": record.server_name,
             "revision": record.revision,
-            "cookie_key": self._vault.seal(record.cookie_key),
+            "cookie_key": self._vault.seal(record.cookie_key.get_secret_value()),
             "created_at": record.created_at,
             "updated_at": record.updated_at,
             "deletion": record.deletion.value,
             **self._spec_values(record),
         }
-        await self._connection.execute(insert(notebooks).values(**values))
+        await self._connection.execute(insert(notebooks), values)
 
     async def save(self, record: NotebookRecord) -> None:
         """Store everything of the record that can change."""
@@ -94,6 +109,19 @@ class NotebookRepository:
     async def find(self, notebook: UUID) -> NotebookRecord | None:
         return await self._one(notebooks.c.id == notebook)
 
+    async def find_with_run(self, notebook: UUID) -> tuple[NotebookRecord, RunRecord | None] | None:
+        """Return the notebook and its newest run."""
+        row = (await self._connection.execute(_WITH_RUN, {"notebook": notebook})).one_or_none()
+        return self._with_run(row) if row is not None else None
+
+    async def find_for_attempt(
+        self, notebook: UUID, attempt: UUID
+    ) -> tuple[NotebookRecord, RunRecord | None, UUID | None] | None:
+        """Return the notebook, its newest run, and the run of this attempt, which may be another notebook's."""
+        values = {"notebook": notebook, "attempt": attempt}
+        row = (await self._connection.execute(_WITH_ATTEMPT, values)).one_or_none()
+        return (*self._with_run(row[:-1]), row[-1]) if row is not None else None
+
     async def find_by_server(self, *, hub: str, owner: str, server_name: str) -> NotebookRecord | None:
         return await self._one(
             and_(
@@ -103,22 +131,31 @@ class NotebookRepository:
             )
         )
 
-    async def list_ids(
-        self, project: str, wanted: NotebookFilter
-    ) -> Sequence[tuple[UUID, Mapping[str, str]]]:
-        """Return id and labels of every notebook that the filter finds, in order."""
+    async def count(self, project: str, wanted: NotebookFilter) -> int:
+        query = select(func.count()).select_from(_NOTEBOOKS_AND_RUNS).where(*_conditions(project, wanted))
+        return int((await self._connection.execute(query)).scalar_one())
+
+    async def list_page(
+        self, project: str, wanted: NotebookFilter, *, skip: int, limit: int
+    ) -> Sequence[tuple[NotebookRecord, RunRecord | None]]:
+        """Return notebooks that the filter finds, each with its newest run, in order."""
         column = _SORT[wanted.sort]
         query = (
-            select(notebooks.c.id, notebooks.c.spec["labels"])
-            .select_from(notebooks.outerjoin(runs, runs.c.id == notebooks.c.last_run))
-            .where(notebooks.c.project == project, notebooks.c.deleted_at.is_(None), *_conditions(wanted))
+            select(notebooks, runs)
+            .select_from(_NOTEBOOKS_AND_RUNS)
+            .where(*_conditions(project, wanted))
             .order_by(column.desc() if wanted.descending else column.asc(), notebooks.c.id)
+            .offset(skip)
+            .limit(limit)
         )
-        return [(row[0], row[1] or {}) for row in await self._connection.execute(query)]
+        return [self._with_run(row) for row in await self._connection.execute(query)]
 
-    async def get_many(self, ids: Iterable[UUID]) -> Mapping[UUID, NotebookRecord]:
-        query = select(notebooks).where(notebooks.c.id.in_(list(ids)))
-        return {row.id: self._record(row) for row in await self._connection.execute(query)}
+    async def list_deleted(self, ids: Iterable[UUID]) -> Sequence[UUID]:
+        """Return those of the notebooks that are deleted for good."""
+        query = select(notebooks.c.id).where(
+            notebooks.c.id.in_(list(ids)), notebooks.c.deleted_at.is_not(None)
+        )
+        return list(await self._connection.scalars(query))
 
     async def list_deleting(self) -> Sequence[NotebookRecord]:
         query = select(notebooks).where(
@@ -135,26 +172,32 @@ class NotebookRepository:
         public, sealed = split_spec(record.spec, self._vault)
         return {"name": record.spec.name, "spec": public, "secrets": sealed}
 
-    def _record(self, row: Row[Any]) -> NotebookRecord:
+    def _with_run(self, row: Sequence[Any]) -> tuple[NotebookRecord, RunRecord | None]:
+        own, run = row[: len(_COLUMNS)], row[len(_COLUMNS) :]
+        # The first column is the run's id; without a run all of them are empty.
+        return self._record(own), run_record(run, self._vault) if run[0] else None
+
+    def _record(self, row: Sequence[Any]) -> NotebookRecord:
+        columns = dict(zip(_COLUMNS, row, strict=True))
+        # ``name`` stands in the spec as well; its column is for sorting.
+        del columns["name"]
+        public, sealed = columns.pop("spec"), columns.pop("secrets")
         return NotebookRecord(
-            id=row.id,
-            project=row.project,
-            hub=row.hub,
-            owner=row.owner,
-            server_name=row.server_name,
-            spec=join_spec(row.spec, row.secrets, self._vault),
-            revision=row.revision,
-            cookie_key=self._vault.open(row.cookie_key),
-            created_at=row.created_at,
-            updated_at=row.updated_at,
-            deletion=Deletion(row.deletion),
-            deleted_at=row.deleted_at,
-            last_run=row.last_run,
+            **{
+                **columns,
+                "spec": join_spec(public, sealed, self._vault),
+                "cookie_key": SealedText(columns["cookie_key"], self._vault),
+                "deletion": Deletion(columns["deletion"]),
+            }
         )
 
 
-def _conditions(wanted: NotebookFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+def _conditions(project: str, wanted: NotebookFilter) -> list[ColumnElement[bool]]:
+    conditions = [notebooks.c.project == project, notebooks.c.deleted_at.is_(None)]
+    if wanted.notebook is not None:
+        conditions.append(notebooks.c.id == wanted.notebook)
+    for name, value in wanted.labels:
+        conditions.append(notebooks.c.spec["labels"][name].as_string() == value)
     if wanted.owner is not None:
         conditions.append(notebooks.c.owner == wanted.owner)
     if wanted.states:

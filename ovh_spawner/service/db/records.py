@@ -1,4 +1,4 @@
-"""Rows as values. Secrets are open here and sealed in the tables."""
+"""Rows as values. Secrets open here when they are asked for; in the tables they are sealed."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +8,7 @@ from uuid import UUID
 from ovh_spawner.contract.sync import SyncDirection, SyncState, VolumeProgress
 from ovh_spawner.domain.spec import NotebookSpec
 from ovh_spawner.domain.states import ENDS, PushState, RunState
+from ovh_spawner.service.secrets import HiddenText
 
 
 class Deletion(StrEnum):
@@ -30,7 +31,7 @@ class NotebookRecord:
     server_name: str
     spec: NotebookSpec
     revision: int
-    cookie_key: str = field(repr=False)
+    cookie_key: HiddenText
     created_at: datetime
     updated_at: datetime
     deletion: Deletion = Deletion.NO
@@ -53,7 +54,7 @@ class RunRecord:
     cpus: int
     gpus: int
     revision: int
-    gateway_token: str = field(repr=False)
+    gateway_token: HiddenText
     created_at: datetime
     last_alive_at: datetime
     attempt: UUID | None = None

@@ -6,16 +6,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, insert, or_, select, update
+from sqlalchemy import bindparam, case, func, literal, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ovh_spawner.domain.states import ENDS, HOLDING, PushState, RunState
+from ovh_spawner.domain.states import ENDS, HOLDING, PushState, RunState, Source
+from ovh_spawner.service.db.dialect import SecondsBetween
 from ovh_spawner.service.db.records import RunRecord
-from ovh_spawner.service.db.tables import runs
-from ovh_spawner.service.secrets import Vault
+from ovh_spawner.service.db.run_opening import write_opening
+from ovh_spawner.service.db.tables import OPEN_RUN, runs
+from ovh_spawner.service.db.types import UtcDateTime
+from ovh_spawner.service.secrets import SealedText, Vault
 
+_COLUMNS = tuple(runs.columns.keys())
 _ENDED = [state.value for state in ENDS]
 _HOLDING = [state.value for state in HOLDING]
+_GPUS_HELD = select(func.coalesce(func.sum(runs.c.gpus), 0)).where(
+    runs.c.project == bindparam("project"), runs.c.state.in_(_HOLDING)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,16 @@ class Hold:
     cpus: int
 
 
+@dataclass(frozen=True, slots=True)
+class PastRuns:
+    """All runs of a notebook together."""
+
+    seconds: int = 0
+    """RUNNING in all."""
+    last_running_at: datetime | None = None
+    last_ended_at: datetime | None = None
+
+
 class RunRepository:
     """SQL about runs."""
 
@@ -35,8 +52,9 @@ class RunRepository:
         self._connection = connection
         self._vault = vault
 
-    async def add(self, record: RunRecord) -> None:
-        values = {
+    async def open(self, record: RunRecord, source: Source) -> None:
+        """Store a new run with its first transition, STARTING, and make it its notebook's newest."""
+        columns = {
             "id": record.id,
             "notebook": record.notebook,
             "project": record.project,
@@ -48,12 +66,12 @@ class RunRepository:
             "cpus": record.cpus,
             "gpus": record.gpus,
             "revision": record.revision,
-            "gateway_token": self._vault.seal(record.gateway_token),
+            "gateway_token": self._vault.seal(record.gateway_token.get_secret_value()),
             "created_at": record.created_at,
             "last_alive_at": record.last_alive_at,
             **_changing(record),
         }
-        await self._connection.execute(insert(runs).values(**values))
+        await write_opening(self._connection, record, columns=columns, source=source)
 
     async def save(self, record: RunRecord) -> None:
         """Store everything of the record that can change, but the last proof of life."""
@@ -70,11 +88,12 @@ class RunRepository:
     async def find(self, run: UUID) -> RunRecord | None:
         return next(iter(await self._list(runs.c.id == run)), None)
 
-    async def find_by_attempt(self, attempt: UUID) -> RunRecord | None:
-        return next(iter(await self._list(runs.c.attempt == attempt)), None)
-
     async def get_many(self, ids: Iterable[UUID]) -> Mapping[UUID, RunRecord]:
         return {run.id: run for run in await self._list(runs.c.id.in_(list(ids)))}
+
+    async def gpus_held(self, project: str) -> int:
+        """Return how many GPUs STARTING and RUNNING runs hold."""
+        return int((await self._connection.execute(_GPUS_HELD, {"project": project})).scalar_one())
 
     async def list_holds(self, project: str) -> Sequence[Hold]:
         """Return what STARTING and RUNNING runs hold."""
@@ -83,68 +102,57 @@ class RunRepository:
         )
         return [Hold(*row) for row in await self._connection.execute(query)]
 
-    async def list_unfinished(self) -> Sequence[RunRecord]:
-        """Return the runs that have not ended, and those whose push after the end is still owed."""
-        owed = [PushState.PENDING.value, PushState.RUNNING.value]
-        return await self._list(or_(runs.c.state.not_in(_ENDED), runs.c.push.in_(owed)))
+    async def list_unfinished(self) -> Sequence[UUID]:
+        """Return the runs that have not ended, and those whose push after the end is still owed.
 
-    async def list_ended_since(self, instant: datetime) -> Sequence[RunRecord]:
-        return await self._list(and_(runs.c.state.in_(_ENDED), runs.c.ended_at >= instant))
+        Only their ids: whoever goes through all of them reads the runs themselves a few at a time.
+        """
+        # Two questions with an index for each; together in one they would read every run there ever was.
+        is_open = select(runs.c.id).where(text(OPEN_RUN))
+        is_owed = select(runs.c.id).where(runs.c.push.in_([PushState.PENDING.value, PushState.RUNNING.value]))
+        return list((await self._connection.execute(union(is_open, is_owed))).scalars())
 
-    async def seconds_running(self, notebooks: Iterable[UUID], now: datetime) -> Mapping[UUID, int]:
-        """Return for each notebook how long its runs were RUNNING in all."""
-        query = select(runs.c.notebook, runs.c.running_at, runs.c.stopped_at).where(
-            runs.c.notebook.in_(list(notebooks)), runs.c.running_at.is_not(None)
+    async def list_ended_since(self, instant: datetime) -> Sequence[UUID]:
+        query = select(runs.c.id).where(runs.c.state.in_(_ENDED), runs.c.ended_at >= instant)
+        return list((await self._connection.execute(query)).scalars())
+
+    async def sum_up(self, notebooks: Iterable[UUID], now: datetime) -> Mapping[UUID, PastRuns]:
+        """Return for each notebook what its runs come to; the database adds up, however many they are."""
+        seconds = SecondsBetween(
+            runs.c.running_at, func.coalesce(runs.c.stopped_at, literal(now, UtcDateTime))
         )
-        total: dict[UUID, float] = {}
-        for notebook, start, stop in await self._connection.execute(query):
-            total[notebook] = total.get(notebook, 0.0) + max(0.0, ((stop or now) - start).total_seconds())
-        return {notebook: int(seconds) for notebook, seconds in total.items()}
-
-    async def last_times(
-        self, notebooks: Iterable[UUID]
-    ) -> Mapping[UUID, tuple[datetime | None, datetime | None]]:
-        """Return for each notebook its last RUNNING and its last end."""
         query = (
-            select(runs.c.notebook, func.max(runs.c.running_at), func.max(runs.c.ended_at))
+            select(
+                runs.c.notebook,
+                func.sum(case((seconds > 0, seconds), else_=0.0)),
+                func.max(runs.c.running_at),
+                func.max(runs.c.ended_at),
+            )
             .where(runs.c.notebook.in_(list(notebooks)))
             .group_by(runs.c.notebook)
         )
-        return {row[0]: (row[1], row[2]) for row in await self._connection.execute(query)}
+        return {
+            notebook: PastRuns(int(round(total, 3)), started, ended)
+            for notebook, total, started, ended in await self._connection.execute(query)
+        }
 
     async def _list(self, condition: Any) -> list[RunRecord]:
         rows = await self._connection.execute(select(runs).where(condition).order_by(runs.c.created_at))
-        return [self._record(row) for row in rows]
+        return [run_record(row, self._vault) for row in rows]
 
-    def _record(self, row: Row[Any]) -> RunRecord:
-        return RunRecord(
-            id=row.id,
-            notebook=row.notebook,
-            project=row.project,
-            hub=row.hub,
-            owner=row.owner,
-            notebook_name=row.notebook_name,
-            flavor=row.flavor,
-            # ``row.count`` is the tuple's own method.
-            count=row._mapping["count"],  # noqa: SLF001
-            cpus=row.cpus,
-            gpus=row.gpus,
-            revision=row.revision,
-            gateway_token=self._vault.open(row.gateway_token),
-            created_at=row.created_at,
-            last_alive_at=row.last_alive_at,
-            attempt=row.attempt,
-            launched=row.launched,
-            state=RunState(row.state),
-            code=row.code,
-            message=row.message,
-            running_at=row.running_at,
-            stopped_at=row.stopped_at,
-            ended_at=row.ended_at,
-            push=PushState(row.push),
-            push_message=row.push_message,
-            unsaved=tuple(UUID(text) for text in row.unsaved),
-        )
+
+def run_record(row: Sequence[Any], vault: Vault) -> RunRecord:
+    """Return the run whose columns these are, in the table's order."""
+    columns = dict(zip(_COLUMNS, row, strict=True))
+    return RunRecord(
+        **{
+            **columns,
+            "gateway_token": SealedText(columns["gateway_token"], vault),
+            "state": RunState(columns["state"]),
+            "push": PushState(columns["push"]),
+            "unsaved": tuple(UUID(text) for text in columns["unsaved"]),
+        }
+    )
 
 
 def _changing(record: RunRecord) -> dict[str, Any]:

@@ -95,14 +95,17 @@ runs = Table(
     Column("push_message", Text, nullable=False),
     Column("unsaved", JSON, nullable=False, comment="ids of volumes that the push after the end still owes"),
 )
-_OPEN = "state NOT IN ('STOPPED', 'FAILED', 'ERROR')"
+OPEN_RUN = "state NOT IN ('STOPPED', 'FAILED', 'ERROR')"
+"""Said in these words, a query finds its rows in the index of the open ones."""
 Index(
     "uq_runs_open",
     runs.c.notebook,
     unique=True,
-    sqlite_where=text(_OPEN),
-    postgresql_where=text(_OPEN),
+    sqlite_where=text(OPEN_RUN),
+    postgresql_where=text(OPEN_RUN),
 )
+Index("ix_runs_notebook", runs.c.notebook)
+Index("ix_runs_ended_at", runs.c.ended_at)
 Index("ix_runs_project_state", runs.c.project, runs.c.state)
 Index("ix_runs_project_created_at", runs.c.project, runs.c.created_at)
 Index("ix_runs_push", runs.c.push)

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from ovh_spawner.constants import DEFAULT_PROJECT
+from ovh_spawner.contract.sync import Reach, SyncState, SyncVolume
 from ovh_spawner.contract.sync import Source as SyncSource
-from ovh_spawner.contract.sync import SyncState, SyncVolume
 from ovh_spawner.domain.problems import problems_from
 from ovh_spawner.domain.secret import Secret
 from ovh_spawner.domain.volumes import Permission
@@ -21,7 +21,7 @@ from ovh_spawner.errors import InvalidSpecError, NotFoundError, Problem
 from ovh_spawner.service.db.records import DataStoreRecord
 from ovh_spawner.service.operations.actors import Actor
 from ovh_spawner.service.operations.means import Means
-from ovh_spawner.service.operations.sync_jobs import customer_source, platform_source
+from ovh_spawner.service.operations.sync_jobs import customer_reach, customer_source, platform_source
 from ovh_spawner.service.operations.views import DataStoreView, StoreCheck
 from ovh_spawner.settings import FolderStoreSettings, S3StoreSettings, SwiftStoreSettings
 
@@ -115,7 +115,8 @@ class DataStoreOperations:
             )
         record = self._record(request, actor)
         if not skip_check:
-            found = await self._try(actor, customer_source(record, container=CHECKED_CONTAINER))
+            source = customer_source(record, container=CHECKED_CONTAINER)
+            found = await self._try(actor, source, customer_reach(self._means.settings))
             if found.state is not SyncState.DONE:
                 raise InvalidSpecError.one(
                     "credentials" if found.state is SyncState.INVALID_CREDENTIALS else "endpoint",
@@ -132,10 +133,11 @@ class DataStoreOperations:
     async def check(self, actor: Actor, alias: str) -> StoreCheck:
         """Try to reach the data store with its credentials."""
         if alias in self._means.settings.data_stores:
-            source = platform_source(self._means, alias, container=CHECKED_CONTAINER)
+            source, reach = platform_source(self._means, alias, container=CHECKED_CONTAINER), Reach()
         else:
             source = customer_source(await self._get(actor, alias), container=CHECKED_CONTAINER)
-        return await self._try(actor, source)
+            reach = customer_reach(self._means.settings)
+        return await self._try(actor, source, reach)
 
     async def remove(self, actor: Actor, alias: str) -> None:
         """Forget a data store. Notebooks that use it cannot sync with it any more."""
@@ -158,20 +160,25 @@ class DataStoreOperations:
             raise NotFoundError("data store", alias)
         return found
 
-    async def _try(self, actor: Actor, source: SyncSource) -> StoreCheck:
+    async def _try(self, actor: Actor, source: SyncSource, reach: Reach) -> StoreCheck:
         if self._checking[actor.name] >= CHECKS_OF_ONE:
             raise InvalidSpecError.one(
                 "", f"{CHECKS_OF_ONE} of your data stores are being checked already; try again in a moment."
             )
         self._checking[actor.name] += 1
         try:
-            return await self._ask(source)
+            return await self._ask(source, reach)
         finally:
             self._checking[actor.name] -= 1
 
-    async def _ask(self, source: SyncSource) -> StoreCheck:
+    async def _ask(self, source: SyncSource, reach: Reach) -> StoreCheck:
         volume = SyncVolume(
-            id=uuid4(), mount_path="connection", path="", permission=Permission.RO, source=source
+            id=uuid4(),
+            mount_path="connection",
+            path="",
+            permission=Permission.RO,
+            source=source,
+            reach=reach,
         )
         report = await self._means.runner.check([volume], seconds=3 * self._means.patience.check)
         if report is None:

@@ -14,6 +14,7 @@ from ovh_spawner.service.operations.means import Means
 from ovh_spawner.service.operations.pushes import OWED, Pushes
 from ovh_spawner.service.operations.run_books import close_run
 from ovh_spawner.service.operations.standing import Standing, find_standing
+from ovh_spawner.service.runners.base import NotYetError
 
 logger = structlog.get_logger()
 
@@ -30,6 +31,7 @@ class Deletions:
 
         Raises:
             HubError: the hub did not answer; the files wait.
+            NotYetError: the files are still in use, or the place where they are does not answer.
 
         """
         notebook = standing.notebook
@@ -41,6 +43,8 @@ class Deletions:
         if found is None or await self._is_saving(found):
             return
         await self._end_syncs(notebook)
+        if found.run:
+            await self._means.runner.forget_run(notebook.id, found.run.id)
         await self._means.runner.remove_files(notebook.id)
         now = self._means.now()
         async with self._means.ledger.writing() as unit:
@@ -64,7 +68,11 @@ class Deletions:
         run = standing.run
         if run is None or not run.is_open:
             return
-        await self._means.runner.end_processes(run.notebook, run.id)
+        try:
+            await self._means.runner.end_processes(run.notebook, run.id)
+        except NotYetError as exc:
+            # The files wait for them; the project's quota need not.
+            logger.info("deletion_waits", notebook=str(run.notebook), reason=exc.message)
         now = self._means.now()
         async with self._means.ledger.writing() as unit:
             await unit.projects.lock(run.project, now)

@@ -17,6 +17,7 @@ from ovh_spawner.service.operations.deletions import Deletions
 from ovh_spawner.service.operations.means import Means
 from ovh_spawner.service.operations.run_books import close_run, is_overdue, reconciled
 from ovh_spawner.service.operations.standing import Standing, find_standing
+from ovh_spawner.service.runners.base import NotYetError
 
 logger = structlog.get_logger()
 
@@ -38,9 +39,9 @@ class HubOrders:
             try:
                 await self._step(standing, problem)
                 problem = ""
-            except HubError as exc:
+            except (HubError, NotYetError) as exc:
                 if exc.message != problem:
-                    logger.warning("hub_refused", notebook=str(notebook), reason=exc.message)
+                    logger.warning("order_not_carried_out", notebook=str(notebook), reason=exc.message)
                 problem = exc.message
             if (after := await self._look(notebook)) and _is_waiting(after):
                 await asyncio.sleep(self._means.patience.hub)

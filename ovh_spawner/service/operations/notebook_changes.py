@@ -131,8 +131,7 @@ class NotebookChanges:
         request: SpecUpdateRequest,
     ) -> None:
         async with self._means.ledger.writing() as unit:
-            standing = await get_standing(unit, notebook, actor)
-            await unit.projects.lock(standing.notebook.project, self._means.now())
+            await unit.projects.lock_of_notebook(notebook)
             standing = await get_standing(unit, notebook, actor)
             spec = change(standing.notebook.spec)
             wanted = {name for name in request.model_fields_set if getattr(request, name) is not None}

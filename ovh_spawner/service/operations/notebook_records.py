@@ -2,6 +2,8 @@
 
 from uuid import uuid4
 
+from pydantic import SecretStr
+
 from ovh_spawner.constants import DEFAULT_PROJECT
 from ovh_spawner.domain.spec import NotebookSpec
 from ovh_spawner.service.db.ledger import UnitOfWork
@@ -21,7 +23,7 @@ def new_notebook(means: Means, spec: NotebookSpec, *, owner: str, server_name: s
         server_name=server_name,
         spec=spec,
         revision=1,
-        cookie_key=new_secret(),
+        cookie_key=SecretStr(new_secret()),
         created_at=now,
         updated_at=now,
     )

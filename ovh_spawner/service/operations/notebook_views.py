@@ -9,7 +9,8 @@ from ovh_spawner.domain.labels import platform_labels
 from ovh_spawner.domain.states import RunState, Transition, best
 from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.records import NotebookRecord, RunRecord, SyncRecord
-from ovh_spawner.service.operations.standing import Standing, state_of
+from ovh_spawner.service.db.runs import PastRuns
+from ovh_spawner.service.operations.standing import Standing
 from ovh_spawner.service.operations.status_texts import notebook_status, run_code, sync_code
 from ovh_spawner.service.operations.views import DataSyncView, NotebookView, RunView
 from ovh_spawner.settings import Settings
@@ -17,23 +18,23 @@ from ovh_spawner.settings import Settings
 SHOWN_SYNCS = 20
 """Of each notebook; older ones say nothing about where it stands."""
 
+_NEVER = PastRuns()
+
 
 async def view_notebooks(
-    unit: UnitOfWork, records: Sequence[NotebookRecord], *, settings: Settings, now: datetime
+    unit: UnitOfWork, standings: Sequence[Standing], *, settings: Settings, now: datetime
 ) -> list[NotebookView]:
     """Return the notebooks as they can be shown, in the order given."""
-    ids = [record.id for record in records]
-    runs = await unit.runs.get_many(record.last_run for record in records if record.last_run)
-    transitions = await unit.transitions.of_runs(runs)
-    syncs = await unit.syncs.list_newest(ids, SHOWN_SYNCS)
-    seconds = await unit.runs.seconds_running(ids, now)
-    times = await unit.runs.last_times(ids)
+    # What has never run has neither transitions nor syncs.
+    ids = [standing.notebook.id for standing in standings if standing.run]
+    transitions = await unit.transitions.of_runs(s.run.id for s in standings if s.run) if ids else {}
+    syncs = await unit.syncs.list_newest(ids, SHOWN_SYNCS) if ids else {}
+    past_runs = await unit.runs.sum_up(ids, now) if ids else {}
     views = []
-    for record in records:
-        run = runs.get(record.last_run) if record.last_run else None
-        started_at, stopped_at = times.get(record.id, (None, None))
+    for standing in standings:
+        record, run, state = standing.notebook, standing.run, standing.state
+        past = past_runs.get(record.id, _NEVER)
         known = syncs.get(record.id, ())
-        state = state_of(record, run)
         code, message = notebook_status(state, run, known)
         views.append(
             NotebookView(
@@ -50,9 +51,9 @@ async def view_notebooks(
                 code=code,
                 message=message,
                 url=notebook_url(settings, record),
-                duration=seconds.get(record.id, 0),
-                last_started_at=started_at,
-                last_stopped_at=stopped_at,
+                duration=past.seconds,
+                last_started_at=past.last_running_at,
+                last_stopped_at=past.last_ended_at,
                 last_run=view_run(run, transitions.get(run.id, ()), now) if run else None,
                 data_syncs=tuple(view_sync(sync) for sync in known),
             )

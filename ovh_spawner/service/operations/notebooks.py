@@ -14,7 +14,7 @@ from ovh_spawner.domain.labels import LabelSelector, platform_labels
 from ovh_spawner.domain.names import new_server_name
 from ovh_spawner.domain.resolution import parse_request, resolve
 from ovh_spawner.domain.states import RUNNING_LIKE, Door, NotebookState, RunState, Source, Transition
-from ovh_spawner.errors import InvalidSpecError, NotFoundError, PermissionDeniedError, WrongStateError
+from ovh_spawner.errors import InvalidSpecError, PermissionDeniedError, WrongStateError
 from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.notebooks import NotebookFilter
 from ovh_spawner.service.db.records import Deletion
@@ -28,7 +28,7 @@ from ovh_spawner.service.operations.notebook_views import brief_notebook, view_n
 from ovh_spawner.service.operations.run_books import record_transition
 from ovh_spawner.service.operations.run_opening import open_run
 from ovh_spawner.service.operations.specs import resolution_context
-from ovh_spawner.service.operations.standing import Standing, get_standing, standing_of
+from ovh_spawner.service.operations.standing import Standing, find_standing, get_standing, standing_of
 from ovh_spawner.service.operations.store_checks import refuse_bad_buckets
 from ovh_spawner.service.operations.views import ListQuery, NotebookView, Page
 
@@ -46,6 +46,8 @@ _SORT = {
 
 UNSAVED = RUNNING_LIKE | {NotebookState.STOPPING, NotebookState.SYNC_FAILED}
 """States in which files may not be in their buckets yet: deleting then wants to be meant."""
+
+_ANY = UUID(int=0)
 
 
 class NotebookOperations:
@@ -76,15 +78,14 @@ class NotebookOperations:
             await unit.projects.lock(record.project, record.created_at)
             await unit.notebooks.add(record)
             await open_run(unit, self._means, Standing(record, None), actor=actor, attempt=None)
-            view = await self._view(unit, record.id)
+            view = await self._view(unit, await get_standing(unit, record.id, actor))
         logger.info("notebook_created", notebook=str(record.id), owner=record.owner, door=Door.API.value)
         self._orders.ensure(record.id)
         return view
 
     async def get(self, actor: Actor, notebook: UUID) -> NotebookView:
         async with self._means.ledger.reading() as unit:
-            await get_standing(unit, notebook, actor)
-            return await self._view(unit, notebook)
+            return await self._view(unit, await get_standing(unit, notebook, actor))
 
     async def list(self, actor: Actor, query: ListQuery) -> Page[NotebookView]:
         """Return one page of the notebooks that the actor may see."""
@@ -98,8 +99,14 @@ class NotebookOperations:
             if owner not in {None, actor.name}:
                 return Page((), 0, query.page, query.size)
             owner = actor.name
+        own, platform = selector.split()
+        named = platform.named_notebook()
+        if not platform.matches(platform_labels(named or _ANY)):
+            return Page((), 0, query.page, query.size)
         wanted = NotebookFilter(
             owner=owner,
+            notebook=named,
+            labels=own.pairs,
             states=query.states,
             updated_after=query.updated_after,
             updated_before=query.updated_before,
@@ -107,15 +114,17 @@ class NotebookOperations:
             descending=query.order == "desc",
         )
         async with self._means.ledger.reading() as unit:
-            found = await unit.notebooks.list_ids(DEFAULT_PROJECT, wanted)
-            ids = [i for i, labels in found if selector.matches({**labels, **platform_labels(i)})]
-            first = (query.page - 1) * query.size
-            shown = ids[first : first + query.size]
-            records = await unit.notebooks.get_many(shown)
-            views = await view_notebooks(
-                unit, [records[i] for i in shown], settings=self._means.settings, now=self._means.now()
+            total = await unit.notebooks.count(DEFAULT_PROJECT, wanted)
+            found = await unit.notebooks.list_page(
+                DEFAULT_PROJECT, wanted, skip=(query.page - 1) * query.size, limit=query.size
             )
-        return Page(views, len(ids), query.page, query.size)
+            views = await view_notebooks(
+                unit,
+                [Standing(*pair) for pair in found],
+                settings=self._means.settings,
+                now=self._means.now(),
+            )
+        return Page(views, total, query.page, query.size)
 
     async def update(self, actor: Actor, notebook: UUID, data: object) -> None:
         """Change labels and name at any time, the rest when the notebook does not run."""
@@ -163,12 +172,11 @@ class NotebookOperations:
     async def delete_by_hub(self, notebook: UUID) -> None:
         """Delete what the hub has deleted; data that are still being saved are saved first."""
         async with self._means.ledger.writing() as unit:
-            record = await unit.notebooks.find(notebook)
-            if record is None:
+            await unit.projects.lock_of_notebook(notebook)
+            standing = await find_standing(unit, notebook)
+            if standing is None:
                 return
-            await unit.projects.lock(record.project, self._means.now())
-            standing = await standing_of(unit, record)
-            if record.deletion is Deletion.NO:
+            if standing.notebook.deletion is Deletion.NO:
                 how = Deletion.AFTER_PUSH if standing.state in UNSAVED else Deletion.NOW
                 await self._order_deletion(unit, standing, how)
         self._orders.ensure(notebook)
@@ -215,13 +223,9 @@ class NotebookOperations:
         logger.info("notebook_deletion_ordered", notebook=str(standing.notebook.id), kind=deletion.value)
 
     async def _locked(self, unit: UnitOfWork, actor: Actor, notebook: UUID) -> Standing:
-        standing = await get_standing(unit, notebook, actor)
-        await unit.projects.lock(standing.notebook.project, self._means.now())
+        await unit.projects.lock_of_notebook(notebook)
         return await get_standing(unit, notebook, actor)
 
-    async def _view(self, unit: UnitOfWork, notebook: UUID) -> NotebookView:
-        record = await unit.notebooks.find(notebook)
-        if record is None:
-            raise NotFoundError("notebook", str(notebook))
-        [view] = await view_notebooks(unit, [record], settings=self._means.settings, now=self._means.now())
+    async def _view(self, unit: UnitOfWork, standing: Standing) -> NotebookView:
+        [view] = await view_notebooks(unit, [standing], settings=self._means.settings, now=self._means.now())
         return view

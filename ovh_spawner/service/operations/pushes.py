@@ -3,12 +3,17 @@
 from dataclasses import replace
 from uuid import UUID, uuid4
 
+import structlog
+
 from ovh_spawner.contract.sync import SyncDirection
 from ovh_spawner.domain.states import PushState
 from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.records import RunRecord, SyncRecord
 from ovh_spawner.service.operations.means import Means
 from ovh_spawner.service.operations.sync_worker import SyncWorker
+from ovh_spawner.service.runners.base import NotYetError
+
+logger = structlog.get_logger()
 
 OWED = frozenset({PushState.PENDING, PushState.RUNNING})
 
@@ -27,7 +32,11 @@ class Pushes:
 
     async def _push(self, run: RunRecord) -> None:
         # Nothing may write while we save: neither an editor that outlived its gateway nor a kernel of it.
-        await self._means.runner.end_processes(run.notebook, run.id)
+        try:
+            await self._means.runner.end_processes(run.notebook, run.id)
+        except NotYetError as exc:
+            # The data sync itself waits for them, and knows when to give up.
+            logger.info("push_waits", run=str(run.id), reason=exc.message)
         async with self._means.ledger.writing() as unit:
             await unit.projects.lock(run.project, self._means.now())
             sync = await self._sync_for(unit, run.id)

@@ -4,7 +4,8 @@ What cannot be seen now (a hub that does not answer) is unknown, and unknown is 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,13 +13,16 @@ import structlog
 
 from ovh_spawner.domain.states import RunState, Source, Transition
 from ovh_spawner.errors import HubError
-from ovh_spawner.service.db.records import RunRecord
+from ovh_spawner.service.db.records import Deletion, RunRecord
 from ovh_spawner.service.operations.hub_orders import HubOrders
+from ovh_spawner.service.operations.leftovers import Leftovers
 from ovh_spawner.service.operations.means import Means
+from ovh_spawner.service.operations.pulls import keep_pull
 from ovh_spawner.service.operations.pushes import Pushes
 from ovh_spawner.service.operations.run_books import close_run, is_overdue, reconciled, record_transition
+from ovh_spawner.service.operations.sightings import Sightings
 from ovh_spawner.service.operations.sync_worker import SyncWorker
-from ovh_spawner.service.runners.base import RunEvidence, RunLife
+from ovh_spawner.service.runners.base import NotYetError, RunEvidence, RunLife
 
 logger = structlog.get_logger()
 
@@ -32,6 +36,10 @@ VANISHED = "The notebook's process has ended unexpectedly. Its files are kept; s
 NEVER_CAME = "The notebook's process did not start in time. Start it again."
 
 
+BY_THE_CLUSTER = frozenset({"preempted", "drained", "evicted", "node_lost", "node_shutdown"})
+"""Ends that the cluster ordered: a person reads why."""
+
+
 class Reconciler:
     """One round looks at everything that is not finished."""
 
@@ -40,6 +48,10 @@ class Reconciler:
         self._orders = orders
         self._pushes = pushes
         self._worker = worker
+        self._sightings = Sightings(means)
+        self._leftovers = Leftovers(means)
+        self._gone: set[UUID] = set()
+        """Ended runs of which nothing is left; a pod that comes after all is told by the watch."""
 
     async def round(self) -> None:
         """Look once at every open run, push, data sync and deletion."""
@@ -55,16 +67,43 @@ class Reconciler:
         for sync in syncs:
             if not sync.belongs_to_spawner and sync.notebook not in gone:
                 self._worker.ensure(sync)
-        await self._look_at([run for run in runs if run.notebook not in gone])
-        await self._end_leftovers(ended)
+        async for batch in self._batches(runs):
+            await self._look_at([run for run in batch if run.notebook not in gone])
+        async for batch in self._batches([run for run in ended if run not in self._gone]):
+            await self._end_leftovers(batch)
+        self._sightings.keep_only({*runs, *ended})
+        self._gone.intersection_update(ended)
+        await self._leftovers.remove()
+
+    def look_soon(self, run: UUID) -> None:
+        """Look at a run that has changed where it lives, without waiting for the next round."""
+        self._means.background.ensure(f"look {run}", lambda: self._look_once(run))
+
+    async def _look_once(self, run_id: UUID) -> None:
+        async with self._means.ledger.reading() as unit:
+            run = await unit.runs.find(run_id)
+            notebook = await unit.notebooks.find(run.notebook) if run else None
+        if run is None or notebook is None or notebook.deletion is not Deletion.NO:
+            return
+        if run.is_open:
+            await self._look(run)
+        else:
+            await self._look_at_ended(run)
+
+    async def _batches(self, ids: Sequence[UUID]) -> AsyncIterator[list[RunRecord]]:
+        """Read runs a few at a time, as they are by then: there may be a hundred thousand of them."""
+        for first in range(0, len(ids), BATCH):
+            async with self._means.ledger.reading() as unit:
+                found = await unit.runs.get_many(ids[first : first + BATCH])
+            yield list(found.values())
 
     async def _look_at(self, runs: Sequence[RunRecord]) -> None:
-        for first in range(0, len(runs), BATCH):
-            batch = runs[first : first + BATCH]
-            outcomes = await asyncio.gather(*(self._look(run) for run in batch), return_exceptions=True)
-            for run, outcome in zip(batch, outcomes, strict=True):
-                if isinstance(outcome, Exception):
-                    logger.error("reconcile_failed", run=str(run.id), exc_info=outcome)
+        outcomes = await asyncio.gather(*(self._look(run) for run in runs), return_exceptions=True)
+        for run, outcome in zip(runs, outcomes, strict=True):
+            if isinstance(outcome, NotYetError):
+                logger.info("run_waits", run=str(run.id), reason=outcome.message)
+            elif isinstance(outcome, Exception):
+                logger.error("reconcile_failed", run=str(run.id), exc_info=outcome)
 
     async def _look(self, run: RunRecord) -> None:
         if not run.is_open:
@@ -74,24 +113,43 @@ class Reconciler:
             self._orders.ensure(run.notebook)
             return
         evidence = await self._means.runner.observe_run(run.notebook, run.id)
+        before, run = run, await self._sightings.take(run, evidence)
+        if run.state is not before.state:
+            await keep_pull(self._means, run.notebook, run.id)
+        if not run.is_open:
+            return
         match evidence.life:
+            case RunLife.UNKNOWN:
+                return
             case RunLife.ALIVE:
-                await self._look_at_living(run)
+                await self._look_at_living(run, evidence)
             case RunLife.GONE if run.state is not RunState.STARTING:
                 await self._close(run, evidence)
             case _:
                 await self._look_at_absent(run, evidence)
 
-    async def _look_at_living(self, run: RunRecord) -> None:
+    async def _look_at_living(self, run: RunRecord, evidence: RunEvidence) -> None:
         """Keep the proof of life; catch up on what the hub could not report."""
         now = self._means.now()
-        async with self._means.ledger.writing() as unit:
-            await unit.runs.prove_alive(run.id, now)
+        seen_at = min(evidence.seen_at or now, now)
+        if evidence.is_responsive and seen_at > run.last_alive_at:
+            async with self._means.ledger.writing() as unit:
+                await unit.runs.prove_alive(run.id, seen_at)
         if run.state is RunState.STOPPING:
             await self._insist_on_stop(run, now)
-        elif run.state is RunState.STARTING and await self._is_ready_at_hub(run):
-            # The hub was gone when the notebook became ready. Billing begins now, in the user's favour.
-            await self._record(run.id, reconciled(RunState.RUNNING, now))
+        elif run.state is RunState.STARTING and evidence.source is not Source.CLUSTER:
+            if await self._is_ready_at_hub(run):
+                # The hub was gone when the notebook became ready. Billing begins now, in the user's favour.
+                await self._record(run.id, reconciled(RunState.RUNNING, now))
+        elif run.state is RunState.STARTING:
+            await self._end_if_nobody_waits(run, evidence, now)
+
+    async def _end_if_nobody_waits(self, run: RunRecord, evidence: RunEvidence, now: datetime) -> None:
+        """End a pod that the hub does not know: its request was carried out after the hub had given up."""
+        patience = timedelta(seconds=self._means.settings.service.adoption_seconds)
+        if is_overdue(run.created_at, now, patience) and await self._is_idle_at_hub(run):
+            end = reconciled(RunState.FAILED, now, NEVER_CAME)
+            await self._end(run, end, launched=evidence.launched is not False)
 
     async def _look_at_absent(self, run: RunRecord, evidence: RunEvidence) -> None:
         """No process: one may come yet, or it went before it was seen."""
@@ -104,8 +162,12 @@ class Reconciler:
             return
         patience = timedelta(seconds=self._means.settings.service.adoption_seconds)
         if is_overdue(run.last_alive_at, now, patience) and await self._is_idle_at_hub(run):
+            if evidence.end:
+                await self._close(run, evidence)
+                return
             text = NEVER_CAME if run.state is RunState.STARTING else VANISHED
-            await self._end(run, reconciled(RunState.FAILED, min(run.last_alive_at, now), text))
+            end = reconciled(RunState.FAILED, min(run.last_alive_at, now), text)
+            await self._end(run, end, launched=text != NEVER_CAME)
 
     async def _insist_on_stop(self, run: RunRecord, now: datetime) -> None:
         self._orders.ensure(run.notebook)
@@ -117,25 +179,31 @@ class Reconciler:
     async def _close(self, run: RunRecord, evidence: RunEvidence) -> None:
         """Close a run whose processes are gone, at the time that is known best."""
         at = min(evidence.ended_at or run.last_alive_at, self._means.now())
-        source = Source.GATEWAY if evidence.ended_at else Source.RECONCILE
+        source = evidence.source if evidence.ended_at else Source.RECONCILE
         is_stop = run.state is RunState.STOPPING or evidence.ordered or evidence.exit_code == 0
-        if is_stop:
-            await self._end(run, Transition(RunState.STOPPED, source, at))
-        else:
-            await self._end(run, Transition(RunState.FAILED, source, at, "", VANISHED))
+        state = evidence.end or (RunState.STOPPED if is_stop else RunState.FAILED)
+        if run.state is RunState.STOPPING and evidence.code not in BY_THE_CLUSTER:
+            # What was ordered has come, whatever a container's last code was.
+            state = RunState.STOPPED
+        end = Transition(state, source, at)
+        if state is not RunState.STOPPED:
+            end = replace(end, code=evidence.code, message=evidence.message or VANISHED)
+        await self._end(run, end, launched=evidence.launched is not False)
 
-    async def _end(self, run: RunRecord, end: Transition) -> None:
+    async def _end(self, run: RunRecord, end: Transition, *, launched: bool) -> None:
         now = self._means.now()
-        await self._means.runner.end_processes(run.notebook, run.id)
+        try:
+            await self._means.runner.end_processes(run.notebook, run.id)
+        except NotYetError as exc:
+            # Ordered, and looked for again: the books need not wait for a node that may never answer.
+            logger.info("processes_still_end", run=str(run.id), reason=exc.message)
         async with self._means.ledger.writing() as unit:
             await unit.projects.lock(run.project, now)
             found = await unit.runs.find(run.id)
             if found is None or not found.is_open:
                 return
             # Something of the user may have run, unless nothing was ever seen of it.
-            closed = await close_run(
-                unit, found, end, now=now, launched=found.launched or end.message != NEVER_CAME
-            )
+            closed = await close_run(unit, found, end, now=now, launched=found.launched or launched)
         logger.info("run_closed", run=str(run.id), state=closed.state.value, reason=end.message or "stopped")
         self._pushes.ensure_for(closed)
 
@@ -171,6 +239,16 @@ class Reconciler:
     async def _end_leftovers(self, ended: Sequence[RunRecord]) -> None:
         """End gateways that outlived their run's end in the books."""
         for run in ended:
-            evidence = await self._means.runner.observe_run(run.notebook, run.id)
-            if evidence.life is RunLife.ALIVE:
-                await self._means.runner.end_processes(run.notebook, run.id)
+            try:
+                await self._look_at_ended(run)
+            except NotYetError as exc:
+                logger.info("processes_still_end", run=str(run.id), reason=exc.message)
+
+    async def _look_at_ended(self, run: RunRecord) -> None:
+        evidence = await self._means.runner.observe_run(run.notebook, run.id)
+        run = await self._sightings.take(run, evidence)
+        if evidence.life is RunLife.ALIVE or evidence.remains:
+            await self._means.runner.end_processes(run.notebook, run.id)
+        elif evidence.life is RunLife.GONE and evidence.source is Source.CLUSTER:
+            self._gone.add(run.id)
+        self._pushes.ensure_for(run)

@@ -1,12 +1,13 @@
 """Opening a run: the one place where a hold on the project's quota is taken."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from uuid import UUID, uuid4
+
+from pydantic import SecretStr
 
 from ovh_spawner.contract.sync import SyncDirection
 from ovh_spawner.domain.quota import check_quota
-from ovh_spawner.domain.states import STARTABLE, RunState, Source, Transition
+from ovh_spawner.domain.states import STARTABLE, Source
 from ovh_spawner.errors import InvalidSpecError
 from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.records import NotebookRecord, RunRecord, SyncRecord
@@ -32,23 +33,20 @@ async def open_run(
     if standing.state not in STARTABLE:
         raise await refusal(unit, standing)
     run = _new_run(means, notebook, attempt)
-    holds = await unit.runs.list_holds(notebook.project)
-    check_quota(
-        notebook.project,
-        asked=run.gpus,
-        used=sum(hold.gpus for hold in holds),
-        limit=means.settings.project.gpu_quota,
-        by=_visible_names(holds, actor),
-    )
-    await unit.runs.add(run)
-    source = Source.API if attempt is None else Source.HUB
-    await unit.transitions.add(
-        run.id, Transition(RunState.STARTING, source, run.created_at), now=run.created_at
-    )
-    await unit.notebooks.save(replace(notebook, last_run=run.id, updated_at=run.created_at))
+    if run.gpus:
+        await _check_quota(unit, means, run, actor)
+    await unit.runs.open(run, Source.API if attempt is None else Source.HUB)
     if notebook.spec.volumes:
         await unit.syncs.add(_pull_of(run))
     return run
+
+
+async def _check_quota(unit: UnitOfWork, means: Means, run: RunRecord, actor: Actor) -> None:
+    limit = means.settings.project.gpu_quota
+    used = await unit.runs.gpus_held(run.project)
+    # Who holds them is asked for only when it is told: a refusal is rare, and the list is long.
+    by = _visible_names(await unit.runs.list_holds(run.project), actor) if used + run.gpus > limit else []
+    check_quota(run.project, asked=run.gpus, used=used, limit=limit, by=by)
 
 
 def _new_run(means: Means, notebook: NotebookRecord, attempt: UUID | None) -> RunRecord:
@@ -73,7 +71,7 @@ def _new_run(means: Means, notebook: NotebookRecord, attempt: UUID | None) -> Ru
         cpus=resources.cpu if not resources.gpu else 0,
         gpus=resources.gpu,
         revision=notebook.revision,
-        gateway_token=new_secret(),
+        gateway_token=SecretStr(new_secret()),
         created_at=now,
         last_alive_at=now,
         attempt=attempt,

@@ -1,6 +1,7 @@
 """Runs: what the hub's spawners and the gateways ask and report."""
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -9,17 +10,18 @@ import structlog
 
 from ovh_spawner.contract.policy import AccessPolicy
 from ovh_spawner.contract.runs import OpenedRun, OpenRun, PullReport, RunStatus, TransitionReport
-from ovh_spawner.contract.sync import SyncState
+from ovh_spawner.contract.sync import VolumeProgress
 from ovh_spawner.domain.states import HOLDING, NotebookState, RunState, Source, Transition
 from ovh_spawner.errors import NotFoundError, UnauthenticatedError, WrongStateError
 from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.records import NotebookRecord, RunRecord
 from ovh_spawner.service.operations.actors import Actor
 from ovh_spawner.service.operations.means import Means
+from ovh_spawner.service.operations.pulls import keep_pull, store_pull
 from ovh_spawner.service.operations.pushes import Pushes
 from ovh_spawner.service.operations.run_books import close_run, record_transition
 from ovh_spawner.service.operations.run_opening import open_run
-from ovh_spawner.service.operations.standing import Standing, find_standing, state_of
+from ovh_spawner.service.operations.standing import Standing, state_of
 from ovh_spawner.service.operations.sync_jobs import build_job
 
 logger = structlog.get_logger()
@@ -43,14 +45,11 @@ class RunOperations:
         """
         stopped = None
         async with self._means.ledger.writing() as unit:
-            standing = await self._standing_for(unit, request)
-            await unit.projects.lock(standing.notebook.project, self._means.now())
-            # Read again: what was read before the lock may have changed until it was ours.
-            standing = await self._standing_for(unit, request)
-            known = await unit.runs.find_by_attempt(request.attempt)
+            await unit.projects.lock_of_notebook(request.notebook)
+            standing, known = await self._standing_for(unit, request)
             if known is not None:
-                _check_same(known, standing)
-                run = known
+                run = await self._get(unit, known)
+                _check_same(run, standing)
             elif standing.run and standing.run.state is RunState.STARTING and not standing.run.is_adopted:
                 run = await self._adopt(unit, standing.run, request.attempt)
             elif standing.run and standing.run.state is RunState.STOPPING and not standing.run.is_adopted:
@@ -59,7 +58,7 @@ class RunOperations:
                 actor = Actor(request.user)
                 run = await open_run(unit, self._means, standing, actor=actor, attempt=request.attempt)
             if stopped is None:
-                opened = await self._answer(unit, run, standing.notebook)
+                opened = await self.answer(unit, run, standing.notebook)
         if stopped is not None:
             raise WrongStateError(f"Notebook {stopped.notebook_name!r} was stopped before it started.")
         logger.info("run_opened", run=str(run.id), notebook=str(run.notebook), gpus=run.gpus)
@@ -86,26 +85,7 @@ class RunOperations:
         now = self._means.now()
         async with self._means.ledger.writing() as unit:
             found = await self._get(unit, run)
-            pull = await unit.syncs.find_start_pull(run)
-            if pull and pull.is_open:
-                volumes = tuple(report.volumes)
-                failed = [
-                    v for v in volumes if v.state not in {SyncState.DONE, SyncState.QUEUED, SyncState.RUNNING}
-                ]
-                state = SyncState.RUNNING
-                if report.finished:
-                    state = SyncState.FAILED if failed else SyncState.DONE
-                await unit.syncs.save(
-                    replace(
-                        pull,
-                        state=state,
-                        volumes=volumes,
-                        message=" ".join(v.message for v in failed if v.message),
-                        started_at=pull.started_at or now,
-                        ended_at=now if report.finished else None,
-                        updated_at=now,
-                    )
-                )
+            await store_pull(unit, run, report.volumes, finished=report.finished, now=now)
             await unit.runs.prove_alive(run, now)
             notebook = await unit.notebooks.find(found.notebook)
         return _status(found, notebook)
@@ -116,7 +96,8 @@ class RunOperations:
             found = await self._get(unit, run)
             await unit.runs.prove_alive(run, self._means.now())
             notebook = await unit.notebooks.find(found.notebook)
-        return _status(found, notebook)
+        pull = await keep_pull(self._means, found.notebook, run) if found.state is RunState.STARTING else ()
+        return _status(found, notebook, pull)
 
     async def authenticate_gateway(self, run: UUID, token: str) -> None:
         """Let the gateway of this run in.
@@ -127,7 +108,8 @@ class RunOperations:
         """
         async with self._means.ledger.reading() as unit:
             found = await unit.runs.find(run)
-        if found is None or not hmac.compare_digest(found.gateway_token.encode(), token.encode()):
+        known = found.gateway_token.get_secret_value() if found else ""
+        if not known or not hmac.compare_digest(known.encode(), token.encode()):
             raise UnauthenticatedError
 
     async def policy(self, run: UUID) -> AccessPolicy:
@@ -143,16 +125,16 @@ class RunOperations:
             users=[notebook.owner],
         )
 
-    async def _standing_for(self, unit: UnitOfWork, request: OpenRun) -> Standing:
-        found = await find_standing(unit, request.notebook)
-        if (
-            found is None
-            or found.notebook.owner != request.user
-            or found.notebook.server_name != request.server_name
-            or found.notebook.hub != request.hub
-        ):
+    async def _standing_for(self, unit: UnitOfWork, request: OpenRun) -> tuple[Standing, UUID | None]:
+        """Return where the notebook stands, and the run that this attempt has opened or adopted already."""
+        found = await unit.notebooks.find_for_attempt(request.notebook, request.attempt)
+        if found is None:
             raise NotFoundError("notebook", str(request.notebook))
-        return found
+        notebook, run, known = found
+        asked = (request.user, request.server_name, request.hub)
+        if asked != (notebook.owner, notebook.server_name, notebook.hub):
+            raise NotFoundError("notebook", str(request.notebook))
+        return Standing(notebook, run), known
 
     async def _adopt(self, unit: UnitOfWork, run: RunRecord, attempt: UUID) -> RunRecord:
         now = self._means.now()
@@ -167,15 +149,17 @@ class RunOperations:
         end = Transition(RunState.STOPPED, Source.API, now)
         return await close_run(unit, run, end, now=now, launched=False)
 
-    async def _answer(self, unit: UnitOfWork, run: RunRecord, notebook: NotebookRecord) -> OpenedRun:
-        pull = await unit.syncs.find_start_pull(run.id)
+    async def answer(self, unit: UnitOfWork, run: RunRecord, notebook: NotebookRecord) -> OpenedRun:
+        """Return all that the run's processes need."""
+        # A notebook without volumes has nothing to pull; they cannot change between opening and this.
+        pull = await unit.syncs.find_start_pull(run.id) if notebook.spec.volumes else None
         return OpenedRun(
             run=run.id,
             notebook=notebook.id,
             spec=notebook.spec,
             environment=self._environment(notebook),
-            gateway_token=run.gateway_token,
-            cookie_key=notebook.cookie_key,
+            gateway_token=run.gateway_token.get_secret_value(),
+            cookie_key=notebook.cookie_key.get_secret_value(),
             pull=await build_job(unit, self._means, pull, notebook=notebook) if pull else None,
         )
 
@@ -190,8 +174,7 @@ class RunOperations:
         }
 
     async def _locked(self, unit: UnitOfWork, run: UUID) -> RunRecord:
-        found = await self._get(unit, run)
-        await unit.projects.lock(found.project, self._means.now())
+        await unit.projects.lock_of_run(run)
         return await self._get(unit, run)
 
     @staticmethod
@@ -209,11 +192,14 @@ def _check_same(run: RunRecord, standing: Standing) -> None:
         raise WrongStateError(f"This start of notebook {run.notebook_name!r} is over ({run.state.value}).")
 
 
-def _status(run: RunRecord, notebook: NotebookRecord | None) -> RunStatus:
+def _status(
+    run: RunRecord, notebook: NotebookRecord | None, pull: Sequence[VolumeProgress] = ()
+) -> RunStatus:
     """Answer a report. A deleted notebook's run is over, whatever was reported."""
     return RunStatus(
         run=run.id,
         state=run.state,
         notebook_state=state_of(notebook, run) if notebook else NotebookState.DELETING,
         should_stop=notebook is None or run.state not in HOLDING,
+        pull=list(pull),
     )

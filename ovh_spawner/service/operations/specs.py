@@ -12,6 +12,7 @@ from ovh_spawner.domain.spec import NotebookSpec
 from ovh_spawner.domain.states import Door
 from ovh_spawner.domain.volumes import DataStoreSource, GitSource, Volume
 from ovh_spawner.errors import InvalidSpecError
+from ovh_spawner.pod.checks import check_spec
 from ovh_spawner.service.operations.means import Means
 
 DEFAULT_EDITOR = "jupyterlab"
@@ -21,6 +22,7 @@ def resolution_context(
     means: Means, door: Door, aliases: frozenset[str], *, notebook: UUID | None = None
 ) -> ResolutionContext:
     """Return what the rules may know beside the request."""
+    in_cluster = means.settings.deployment.mode == "kubernetes"
     return ResolutionContext(
         capabilities=means.capabilities(),
         store_aliases=aliases,
@@ -28,6 +30,7 @@ def resolution_context(
         new_id=uuid4,
         generate_name=lambda editor: generate_name(editor, secrets),
         door=door,
+        platform_check=check_spec if in_cluster else lambda _: (),
         notebook_id=notebook,
     )
 
@@ -84,7 +87,13 @@ def _volume_request(volume: Volume) -> dict[str, Any]:
                 "dataStore": {"alias": store.alias, "container": store.container, "prefix": store.prefix}
             }
         case GitSource() as repository:
-            source = {"publicGit": {"url": repository.url, "ref": repository.ref or None}}
+            source = {
+                "publicGit": {
+                    "url": repository.url,
+                    "ref": repository.ref or None,
+                    "full": repository.full or None,
+                }
+            }
         case _:
             source = {"standalone": {}}
     return {"mountPath": volume.mount_path, "permission": volume.permission.value, **source}

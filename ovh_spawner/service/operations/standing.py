@@ -34,8 +34,8 @@ def state_of(notebook: NotebookRecord, run: RunRecord | None) -> NotebookState:
 
 async def find_standing(unit: UnitOfWork, notebook: UUID) -> Standing | None:
     """Return the notebook with its newest run, or None when there is no such notebook."""
-    record = await unit.notebooks.find(notebook)
-    return await standing_of(unit, record) if record else None
+    found = await unit.notebooks.find_with_run(notebook)
+    return Standing(*found) if found else None
 
 
 async def standing_of(unit: UnitOfWork, record: NotebookRecord) -> Standing:

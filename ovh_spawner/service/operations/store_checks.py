@@ -67,5 +67,7 @@ def _problem(volumes: Sequence[Volume], volume: Volume, found: dict[UUID, Volume
                 f"{field}.container",
                 f"The credentials of data store {source.alias!r} may not use bucket {source.container!r}.",
             )
+        case SyncState.FAILED:
+            return Problem(f"{field}.alias", progress.message)
         case _:
             return None

@@ -56,8 +56,7 @@ class SyncOperations:
             raise InvalidSpecError(problems_from(exc, model=SyncRequest)) from None
         direction = SyncDirection(asked.direction)
         async with self._means.ledger.writing() as unit:
-            standing = await get_standing(unit, notebook, actor)
-            await unit.projects.lock(standing.notebook.project, self._means.now())
+            await unit.projects.lock_of_notebook(notebook)
             standing = await get_standing(unit, notebook, actor)
             _refuse_wrong_state(standing, direction)
             volume = _chosen_volume(standing.notebook.spec, direction, asked.volume)

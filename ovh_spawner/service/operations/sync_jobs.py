@@ -10,6 +10,7 @@ from ovh_spawner.contract.sync import (
     EmptySource,
     FolderSource,
     GitSource,
+    Reach,
     S3Source,
     SwiftSource,
     SyncDirection,
@@ -24,7 +25,7 @@ from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.records import DataStoreRecord, NotebookRecord, SyncRecord
 from ovh_spawner.service.operations.means import Means
 from ovh_spawner.service.operations.run_books import pushed_volumes
-from ovh_spawner.settings import FolderStoreSettings, S3StoreSettings, SwiftStoreSettings
+from ovh_spawner.settings import FolderStoreSettings, S3StoreSettings, Settings, SwiftStoreSettings
 
 
 async def build_job(unit: UnitOfWork, means: Means, sync: SyncRecord, *, notebook: NotebookRecord) -> SyncJob:
@@ -75,9 +76,26 @@ async def build_volumes(
             source=await resolve_source(
                 unit, means, volume.source, owner=notebook.owner, project=notebook.project
             ),
+            reach=reach_of(means.settings, volume.source),
         )
         for volume in volumes
     ]
+
+
+def reach_of(
+    settings: Settings, source: wanted.DataStoreSource | wanted.GitSource | wanted.StandaloneSource
+) -> Reach:
+    """Return where a volume's data sync may connect to: anywhere for what the operator chose."""
+    if isinstance(source, wanted.DataStoreSource) and source.alias in settings.data_stores:
+        return Reach()
+    return customer_reach(settings)
+
+
+def customer_reach(settings: Settings) -> Reach:
+    """Return where a data sync may connect to when a person chose the address."""
+    if not settings.refuses_private_addresses:
+        return Reach()
+    return Reach(private_addresses=False, allowed=settings.outgoing.allowed)
 
 
 async def resolve_source(
@@ -97,7 +115,12 @@ async def resolve_source(
     match source:
         case wanted.GitSource():
             return GitSource(
-                url=source.url, ref=source.ref, username=source.username, password=source.password
+                url=source.url,
+                ref=source.ref,
+                username=source.username,
+                password=source.password,
+                full=source.full or means.settings.git.full_clones,
+                clone_seconds=means.settings.git.clone_seconds,
             )
         case wanted.StandaloneSource():
             return EmptySource()

@@ -17,7 +17,7 @@ from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.records import Deletion, RunRecord, SyncRecord
 from ovh_spawner.service.operations.means import Means
 from ovh_spawner.service.operations.sync_jobs import build_job
-from ovh_spawner.service.runners.base import SyncEvidence, SyncLife
+from ovh_spawner.service.runners.base import NotYetError, SyncEvidence, SyncLife
 
 logger = structlog.get_logger()
 
@@ -46,6 +46,8 @@ class SyncWorker:
                 case SyncLife.RUNNING:
                     await self._keep_progress(sync, evidence)
                     await asyncio.sleep(patience.poll)
+                case SyncLife.UNKNOWN:
+                    await asyncio.sleep(patience.lock)
                 case SyncLife.LOCKED:
                     await asyncio.sleep(patience.lock)
                     await self._start(sync, attempts=sync.attempts)
@@ -94,12 +96,24 @@ class SyncWorker:
                     updated_at=now,
                 )
                 await unit.syncs.save(started)
-            await self._means.runner.start_sync(job)
+            flavor = self._means.capabilities().flavor(notebook.spec.flavor)
+            await self._means.runner.start_sync(job, flavor=flavor)
+        except NotYetError as exc:
+            logger.info("sync_waits", sync=str(sync.id), reason=exc.message)
+            await self._save_attempts(sync, sync.attempts)
+            await asyncio.sleep(self._means.patience.lock)
         except RefusedError as exc:
             await self._settle(sync, SyncState.FAILED, exc.message)
         except RunnerError as exc:
             logger.warning("sync_not_started", sync=str(sync.id), reason=exc.message)
             await asyncio.sleep(self._means.patience.poll)
+
+    async def _save_attempts(self, sync: SyncRecord, attempts: int) -> None:
+        """Take a try back that nothing came of: what has to wait has not failed."""
+        async with self._means.ledger.writing() as unit:
+            current = await unit.syncs.find(sync.id)
+            if current and current.is_open:
+                await unit.syncs.save(replace(current, attempts=attempts, updated_at=self._means.now()))
 
     async def _conclude(self, sync: SyncRecord, report: SyncReport) -> None:
         """Take the report, or try again."""
@@ -122,7 +136,15 @@ class SyncWorker:
             if sync.direction is SyncDirection.PUSH:
                 await _settle_push(unit, sync, message)
             await unit.notebooks.touch(sync.notebook, now)
+        await self._forget(sync)
         logger.info("sync_ended", sync=str(sync.id), state=state.value, direction=sync.direction.value)
+
+    async def _forget(self, sync: SyncRecord) -> None:
+        try:
+            await self._means.runner.forget_sync(sync.notebook, sync.id)
+        except RunnerError as exc:
+            # Reconcile finds it again.
+            logger.info("leftovers_remain", sync=str(sync.id), reason=exc.message)
 
 
 async def _settle_push(unit: UnitOfWork, sync: SyncRecord, message: str) -> None:

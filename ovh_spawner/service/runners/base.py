@@ -1,13 +1,22 @@
 """What every runner can do. Evidence is looked at, never remembered, so that it survives every restart."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from ovh_spawner.contract.runs import OpenedRun, PreparedRun
 from ovh_spawner.contract.sync import SyncJob, SyncReport, SyncVolume, VolumeProgress
+from ovh_spawner.domain.capabilities import Editor
+from ovh_spawner.domain.flavors import Flavor
+from ovh_spawner.domain.states import RunState, Source
+from ovh_spawner.errors import RunnerError
+
+
+class NotYetError(RunnerError):
+    """It cannot be done now, and nothing is wrong: the same call later may do it."""
 
 
 class RunLife(StrEnum):
@@ -17,6 +26,8 @@ class RunLife(StrEnum):
     """No trace: not launched (yet)."""
     ALIVE = "alive"
     GONE = "gone"
+    UNKNOWN = "unknown"
+    """The place does not answer. Unknown is not stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,32 @@ class RunEvidence:
     exit_code: int | None = None
     ordered: bool = False
     """True: the end followed an order to stop."""
+    source: Source = Source.GATEWAY
+    """Who knows these times."""
+    end: RunState | None = None
+    """How it ended, where the place itself can tell."""
+    code: str = ""
+    message: str = ""
+    """Why it ended, for its user; empty: not known."""
+    launched: bool | None = None
+    """False: no process of its user has run. None: not known here."""
+    ready_at: datetime | None = None
+    stopping_at: datetime | None = None
+    """When its end was ordered at the place itself."""
+    seen_at: datetime | None = None
+    """The instant of which this is known; None: now."""
+    is_responsive: bool = True
+    """False: it is there, and nothing proves that it still works."""
+    remains: bool = False
+    """True: it has ended, and not everything of it has been taken away."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullEvidence:
+    """The data that a run brings before its editor starts."""
+
+    finished: bool
+    volumes: tuple[VolumeProgress, ...] = ()
 
 
 class SyncLife(StrEnum):
@@ -40,6 +77,8 @@ class SyncLife(StrEnum):
     LOCKED = "locked"
     """It gave way to another sync of the same notebook."""
     ENDED = "ended"
+    UNKNOWN = "unknown"
+    """The place does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +90,56 @@ class SyncEvidence:
     report: SyncReport | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunParts:
+    """All that a run needs besides its processes."""
+
+    opened: OpenedRun
+    project: str
+    hub: str
+    prefix: str
+    """The notebook's path behind the proxy, with slashes."""
+    editor: Editor
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What a place holds, by the ids that it bears; the ledger says what of it is over."""
+
+    runs: Mapping[UUID, UUID] = field(default_factory=dict)
+    """Notebooks by run."""
+    syncs: Mapping[UUID, UUID] = field(default_factory=dict)
+    """Notebooks by data sync."""
+    notebooks: frozenset[UUID] = frozenset()
+
+
 class Runner(Protocol):
-    """A place where notebooks have their files."""
+    """A place where notebooks have their files.
+
+    Where it cannot be known whether a call worked, or it has to wait for something, it raises NotYetError.
+    """
+
+    async def watch(self, changed: Callable[[UUID], None]) -> None:
+        """Tell the ids of runs whose evidence has changed, for as long as the service lives."""
+
+    async def close(self) -> None:
+        """Let go of the place. What runs there goes on."""
+
+    async def prepare_run(self, parts: RunParts) -> PreparedRun:
+        """Make everything that the run's processes need and the spawner cannot make; what is there stays.
+
+        Raises:
+            StartFailedError: the place refuses; nothing is left behind.
+        """
+
+    async def forget_run(self, notebook: UUID, run: UUID) -> None:
+        """Remove what was prepared for a run that is over; the notebook's files stay. Nothing there is fine."""
+
+    async def forget_sync(self, notebook: UUID, sync: UUID) -> None:
+        """Remove what a data sync that is over no longer needs. Nothing there is fine."""
+
+    async def list_traces(self) -> Traces:
+        """Return what there is of runs and data syncs, those that are over among them."""
 
     def volume_path(self, notebook: UUID, mount_path: str) -> str:
         """Return where a mount path's files are, for a data sync."""
@@ -60,11 +147,14 @@ class Runner(Protocol):
     def state_folder(self, notebook: UUID) -> str:
         """Return where a data sync keeps its manifests and its lock."""
 
-    async def start_sync(self, job: SyncJob) -> None:
+    async def start_sync(self, job: SyncJob, *, flavor: Flavor | None = None) -> None:
         """Start the job unless it runs already; what an earlier start of it reported is forgotten.
+
+        ``flavor`` is the notebook's: its files may be where only such notebooks go.
 
         Raises:
             RunnerError: it cannot be started here.
+            RefusedError: it will not start here, whenever it is tried; it has failed.
         """
 
     async def observe_sync(self, notebook: UUID, sync: UUID) -> SyncEvidence: ...
@@ -74,8 +164,15 @@ class Runner(Protocol):
 
     async def observe_run(self, notebook: UUID, run: UUID) -> RunEvidence: ...
 
+    async def observe_pull(self, notebook: UUID, run: UUID) -> PullEvidence | None:
+        """Return how far the pull before the start has come; None: whoever drives it reports it."""
+
     async def end_processes(self, notebook: UUID, run: UUID) -> None:
-        """End everything that still belongs to the run; none left is fine."""
+        """End everything that still belongs to the run; none left is fine.
+
+        Raises:
+            NotYetError: the end is ordered, and not all of it has come.
+        """
 
     async def remove_files(self, notebook: UUID) -> None:
         """Delete all files of the notebook; none left is fine."""

@@ -9,44 +9,40 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
 from ovh_spawner.contract.base import dump_private
-from ovh_spawner.contract.local import EndRecord, NotebookFolder, ProcessRecord
+from ovh_spawner.contract.local import SYNC_VARIABLE, EndRecord, NotebookFolder, ProcessRecord
+from ovh_spawner.contract.runs import PreparedRun
 from ovh_spawner.contract.sync import (
-    SyncDirection,
     SyncJob,
     SyncProgress,
     SyncReport,
     SyncVolume,
     VolumeProgress,
 )
+from ovh_spawner.domain.flavors import Flavor
 from ovh_spawner.errors import RunnerError
 from ovh_spawner.service.runners import accounts, processes
-from ovh_spawner.service.runners.base import RunEvidence, RunLife, SyncEvidence, SyncLife
+from ovh_spawner.service.runners.base import (
+    RunEvidence,
+    RunLife,
+    RunParts,
+    SyncEvidence,
+    SyncLife,
+    Traces,
+)
+from ovh_spawner.service.runners.store_checks import StoreChecks
 
 MessageT = TypeVar("MessageT", bound=BaseModel)
 
-PROGRAM = "ovh_spawner.datasync"
 EXIT_LOCKED = 75
 """What the data sync says when another one of the same notebook holds the lock."""
-
-PASSED_ON = frozenset(
-    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "PYTHONPATH",
-     "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY",
-     "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
-)  # fmt: skip
-"""Our environment holds tokens and keys: a data sync gets these of it, and its credentials by file."""
-
-CHECKS_AT_ONCE = 4
-"""Data stores that are asked at a time. A silent one holds a thread for as long as a check may take, and starts and
-stops of other people's notebooks need threads too."""
 
 LAST_LINES = 65_536
 """Bytes at the end of a progress file in which its last whole line is: one line has at most ten volumes."""
@@ -59,7 +55,27 @@ class LocalRunner:
         self._root = root
         self._mount_root = mount_root
         self._children: dict[UUID, subprocess.Popen[bytes]] = {}
-        self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
+        self._checks = StoreChecks()
+
+    async def watch(self, changed: Callable[[UUID], None]) -> None:
+        """Processes tell nobody; reconcile looks at them."""
+
+    async def close(self) -> None:
+        pass
+
+    async def prepare_run(self, parts: RunParts) -> PreparedRun:
+        """Nothing to do: the spawner shares this machine and makes its files itself."""
+        opened = parts.opened
+        return PreparedRun(run=opened.run, notebook=opened.notebook, has_pull=opened.pull is not None)
+
+    async def forget_run(self, notebook: UUID, run: UUID) -> None:
+        """The spawner takes its secrets away with the processes."""
+
+    async def forget_sync(self, notebook: UUID, sync: UUID) -> None:
+        """The data sync removes its job as soon as it has read it."""
+
+    async def list_traces(self) -> Traces:
+        return Traces()
 
     def volume_path(self, notebook: UUID, mount_path: str) -> str:
         inside = Path(mount_path).relative_to(self._mount_root)
@@ -68,7 +84,8 @@ class LocalRunner:
     def state_folder(self, notebook: UUID) -> str:
         return str(self._folder(notebook).sync)
 
-    async def start_sync(self, job: SyncJob) -> None:
+    async def start_sync(self, job: SyncJob, *, flavor: Flavor | None = None) -> None:
+        del flavor
         await asyncio.to_thread(self._start_sync, job)
 
     async def observe_sync(self, notebook: UUID, sync: UUID) -> SyncEvidence:
@@ -76,12 +93,14 @@ class LocalRunner:
 
     async def end_sync(self, notebook: UUID, sync: UUID) -> None:
         record = _read(ProcessRecord, self._sync_folder(notebook, sync) / "process.json")
-        if record:
-            await asyncio.to_thread(processes.end_tree, record)
+        await asyncio.to_thread(processes.end_sync, sync, record)
         self._reap(sync)
 
     async def observe_run(self, notebook: UUID, run: UUID) -> RunEvidence:
         return await asyncio.to_thread(self._observe_run, notebook, run)
+
+    async def observe_pull(self, notebook: UUID, run: UUID) -> None:
+        """The spawner drives it."""
 
     async def end_processes(self, notebook: UUID, run: UUID) -> None:
         record = _read(ProcessRecord, self._folder(notebook).run(run) / "process.json")
@@ -91,22 +110,7 @@ class LocalRunner:
         await asyncio.to_thread(_remove_tree, self._folder(notebook).path)
 
     async def check(self, volumes: Sequence[SyncVolume], *, seconds: float) -> SyncReport | None:
-        job = SyncJob(
-            id=uuid4(),
-            direction=SyncDirection.PULL,
-            notebook=uuid4(),
-            volumes=list(volumes),
-            state_folder=str(self._root),
-        )
-        try:
-            async with asyncio.timeout(seconds):
-                await self._checks.acquire()
-        except TimeoutError:
-            return None
-        try:
-            return await asyncio.to_thread(_check, job, seconds)
-        finally:
-            self._checks.release()
+        return await self._checks.check(volumes, seconds=seconds)
 
     def _folder(self, notebook: UUID) -> NotebookFolder:
         return NotebookFolder(self._root, notebook)
@@ -116,11 +120,11 @@ class LocalRunner:
 
     def _start_sync(self, job: SyncJob) -> None:
         folder = self._sync_folder(job.notebook, job.id)
-        record = _read(ProcessRecord, folder / "process.json")
+        record = self._record_of(job.notebook, job.id)
         if record and processes.is_alive(record):
             return
         self._reap(job.id)
-        command = [sys.executable, "-m", PROGRAM, str(folder / "job.json")]
+        command = [sys.executable, "-m", processes.DATASYNC, str(folder / "job.json")]
         command += ["--progress", str(folder / "progress.jsonl"), "--report", str(folder / "report.json")]
         try:
             account = accounts.owner_of(self._folder(job.notebook).path)
@@ -132,7 +136,7 @@ class LocalRunner:
             with accounts.open_log(folder / "log") as log:
                 child = subprocess.Popen(  # noqa: S603 - our own program
                     command,
-                    env=_environment(),
+                    env={**processes.environment(), SYNC_VARIABLE: str(job.id)},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=log,
@@ -153,7 +157,7 @@ class LocalRunner:
     def _observe_sync(self, notebook: UUID, sync: UUID) -> SyncEvidence:
         folder = self._sync_folder(notebook, sync)
         exit_code = self._reap(sync)
-        record = _read(ProcessRecord, folder / "process.json")
+        record = self._record_of(notebook, sync)
         alive = record is not None and processes.is_alive(record)
         # The report after the process: one that ends in between is running now and ended at the next look.
         report = _read(SyncReport, folder / "report.json")
@@ -162,6 +166,13 @@ class LocalRunner:
         if report:
             return SyncEvidence(SyncLife.ENDED, tuple(report.volumes), report)
         return SyncEvidence(SyncLife.LOCKED if exit_code == EXIT_LOCKED else SyncLife.ABSENT)
+
+    def _record_of(self, notebook: UUID, sync: UUID) -> ProcessRecord | None:
+        """Return the record of a data sync; of one that a killed service left behind, by its mark."""
+        folder = self._sync_folder(notebook, sync)
+        if not folder.is_dir():
+            return None
+        return _read(ProcessRecord, folder / "process.json") or processes.find_sync(sync)
 
     def _reap(self, sync: UUID) -> int | None:
         """Return how our own child ended, when it is ours and has."""
@@ -182,10 +193,6 @@ class LocalRunner:
         if end is None:
             return RunEvidence(RunLife.GONE)
         return RunEvidence(RunLife.GONE, ended_at=end.at, exit_code=end.exit_code, ordered=end.ordered)
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name in PASSED_ON}
 
 
 def _read(model: type[MessageT], path: Path) -> MessageT | None:
@@ -238,20 +245,3 @@ def _remove_tree(path: Path) -> None:
         return
     except OSError as exc:
         raise RunnerError(f"The notebook's files cannot be removed: {exc.strerror}.") from exc
-
-
-def _check(job: SyncJob, seconds: float) -> SyncReport | None:
-    with tempfile.TemporaryDirectory(prefix="ovh-check-") as folder:
-        path = Path(folder, "job.json")
-        _write_private(path, dump_private(job))
-        command = [sys.executable, "-m", f"{PROGRAM}.check", str(path)]
-        try:
-            done = processes.run_briefly(command, _environment(), seconds)
-        except OSError as exc:
-            raise RunnerError(f"The data stores cannot be checked: {exc.strerror}.") from exc
-        if done is None:
-            return None
-        try:
-            return SyncReport.model_validate_json(done)
-        except ValidationError as exc:
-            raise RunnerError("The check of the data stores ended without an answer.") from exc

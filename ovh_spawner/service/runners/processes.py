@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psutil
 
-from ovh_spawner.contract.local import RUN_VARIABLE, ProcessRecord
+from ovh_spawner.contract.local import RUN_VARIABLE, SYNC_VARIABLE, ProcessRecord
 
 CLOCK_GRAIN = 1.0
 """Seconds by which two readings of a process's start time may differ (a clock that was set)."""
@@ -17,8 +17,23 @@ CLOCK_GRAIN = 1.0
 GRACE_SECONDS = 5.0
 """Between asking a process to end and killing it: an editor writes its open files in much less."""
 
+DATASYNC = "ovh_spawner.datasync"
+"""The program that moves data."""
+
+PASSED_ON = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "PYTHONPATH",
+     "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY",
+     "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
+)  # fmt: skip
+"""Our environment holds tokens and keys: a data sync gets these of it, and its credentials by file."""
+
 ROUNDS = 5
 """A process can start another one while it is being ended; after the first rounds none is left that could."""
+
+
+def environment() -> dict[str, str]:
+    """Return what a program of ours may know of our environment."""
+    return {name: value for name, value in os.environ.items() if name in PASSED_ON}
 
 
 def birth_of(pid: int) -> float:
@@ -60,10 +75,29 @@ def end_tree(record: ProcessRecord) -> None:
 
 def end_run(run: UUID, record: ProcessRecord | None) -> None:
     """End the gateway of a run, then whatever still carries the run's mark."""
+    _end_all(RUN_VARIABLE, run, record)
+
+
+def end_sync(sync: UUID, record: ProcessRecord | None) -> None:
+    """End a data sync, also one of which nobody kept a record."""
+    _end_all(SYNC_VARIABLE, sync, record)
+
+
+def find_sync(sync: UUID) -> ProcessRecord | None:
+    """Return a data sync that was started, and whose starter died before it wrote that down."""
+    for process in _marked(SYNC_VARIABLE, sync):
+        with suppress(psutil.Error):
+            # Its own children carry the mark, too.
+            if DATASYNC in process.cmdline():
+                return ProcessRecord(pid=process.pid, created_at=process.create_time())
+    return None
+
+
+def _end_all(variable: str, value: UUID, record: ProcessRecord | None) -> None:
     if record:
         end_tree(record)
     for _round in range(ROUNDS):
-        marked = list(_marked(run))
+        marked = list(_marked(variable, value))
         if not marked:
             return
         _end(marked)
@@ -88,10 +122,10 @@ def run_briefly(command: list[str], environment: dict[str, str], seconds: float)
             return None
 
 
-def _marked(run: UUID) -> Iterable[psutil.Process]:
+def _marked(variable: str, value: UUID) -> Iterable[psutil.Process]:
     for process in psutil.process_iter():
         try:
-            if process.environ().get(RUN_VARIABLE) == str(run) and process.pid != os.getpid():
+            if process.environ().get(variable) == str(value) and process.pid != os.getpid():
                 yield process
         except (psutil.Error, OSError):
             # Gone, or another account's: not a process of ours.

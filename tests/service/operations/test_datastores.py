@@ -2,8 +2,11 @@ import asyncio
 
 import pytest
 
-from ovh_spawner.contract.sync import S3Source, SwiftSource
+from ovh_spawner.contract.sync import Reach, S3Source, SwiftSource
+from ovh_spawner.domain import volumes as wanted
 from ovh_spawner.errors import InvalidSpecError, NotFoundError
+from ovh_spawner.service.operations.sync_jobs import reach_of
+from ovh_spawner.settings import Settings
 from tests.support.world import ANN, BOB, spec, until
 
 S3 = {
@@ -141,3 +144,37 @@ async def test_an_alias_can_be_used_once(stores):
 
     with pytest.raises(InvalidSpecError, match="already"):
         await stores.add(ANN, S3)
+
+
+@pytest.mark.parametrize(
+    ("mode", "chosen", "refused"),
+    [
+        ("local", "by-mode", False),
+        ("kubernetes", "by-mode", True),
+        ("local", "refused", True),
+        ("kubernetes", "allowed", False),
+    ],
+)
+def test_peoples_own_addresses_must_be_public_where_the_operator_wants_it(mode, chosen, refused):
+    settings = Settings.model_validate(
+        {
+            "deployment": {"mode": mode},
+            "outgoing": {"privateAddresses": chosen, "allowed": ["10.1.0.0/16"]},
+            "dataStores": {"DEMO": {"type": "folder", "root": "/data"}},
+        }
+    )
+    theirs = Reach(private_addresses=False, allowed=["10.1.0.0/16"]) if refused else Reach()
+
+    assert reach_of(settings, wanted.DataStoreSource(alias="MINE", container="x")) == theirs
+    assert reach_of(settings, wanted.GitSource(url="https://example.org/x.git")) == theirs
+    assert reach_of(settings, wanted.DataStoreSource(alias="DEMO", container="x")) == Reach()
+
+
+@pytest.mark.parametrize("full", [None, True])
+async def test_a_repository_is_brought_in_full_when_asked_for(world, full):
+    repository = {"url": "https://example.org/a/b.git", "full": full}
+    volumes = [{"mountPath": "/workspace/repo", "permission": "RW", "publicGit": repository}]
+    notebook = await world.stopped(volumes=volumes)
+    opened = await world.open("ann", notebook.server_name, notebook.id)
+
+    assert opened.pull.volumes[0].source.full is bool(full)

@@ -34,6 +34,19 @@ def bucket(tmp_path):
     return folder
 
 
+@pytest.fixture
+def silent_store():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        yield S3Source(
+            alias="SILENT",
+            endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            region="x",
+            access_key="k",
+            secret_key="s",
+            container="data",
+        )
+
+
 def make_job(runner, tmp_path, *, container="data", permission=Permission.RW, direction=SyncDirection.PULL):
     notebook = uuid4()
     volume = SyncVolume(
@@ -103,11 +116,11 @@ async def test_a_sync_that_meets_another_one_is_locked_not_failed(runner, tmp_pa
 
 
 async def test_a_data_sync_sees_nothing_of_the_services_secrets(monkeypatch):
-    from ovh_spawner.service.runners import local
+    from ovh_spawner.service.runners import processes
 
     monkeypatch.setenv("OVH_SPAWNER_ENCRYPTION_KEYS", "secret")
-    assert "secret" not in local._environment().values()
-    assert "PATH" in local._environment()
+    assert "secret" not in processes.environment().values()
+    assert "PATH" in processes.environment()
 
 
 async def test_a_run_is_alive_while_its_gateway_is_and_gone_afterwards(runner, tmp_path):
@@ -146,6 +159,29 @@ async def test_strays_of_a_run_are_ended_by_its_mark_and_others_are_not(runner, 
         await runner.end_processes(uuid4(), run)
         assert await until(lambda: stray.poll() is not None, what="the stray's end")
         assert foreign.poll() is None
+
+
+async def test_a_data_sync_whose_service_died_before_it_wrote_it_down_is_found_by_its_mark(
+    runner, tmp_path, silent_store
+):
+    job = make_job(runner, tmp_path)
+    volume = job.volumes[0].model_copy(update={"source": silent_store})
+    job = job.model_copy(update={"volumes": [volume]})
+    await runner.start_sync(job)
+    stray = runner._children.pop(job.id)
+    process = psutil.Process(stray.pid)
+    await until(process.children, what="rclone", seconds=60)
+    [rclone, *_] = process.children()
+    (NotebookFolder(tmp_path / "notebooks", job.notebook).sync / str(job.id) / "process.json").unlink()
+
+    successor = LocalRunner(tmp_path / "notebooks")
+    assert (await successor.observe_sync(job.notebook, job.id)).life is SyncLife.RUNNING
+    await successor.start_sync(job)
+    assert successor._children == {}, "it goes on; there is no second one"
+    assert (await runner.observe_sync(job.notebook, uuid4())).life is SyncLife.ABSENT
+    await successor.end_sync(job.notebook, job.id)
+    await until(lambda: stray.poll() is not None, what="the stray's end")
+    assert not rclone.is_running()
 
 
 async def test_removing_files_copes_with_folders_that_nobody_may_write(runner, tmp_path):

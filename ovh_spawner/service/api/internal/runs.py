@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from ovh_spawner.contract.runs import OpenedRun, OpenRun, PullReport, RunStatus, TransitionReport
+from ovh_spawner.contract.runs import OpenedRun, OpenRun, PreparedRun, PullReport, RunStatus, TransitionReport
 from ovh_spawner.service.api.handlers import path_id
 from ovh_spawner.service.api.json_body import read_message
 from ovh_spawner.service.api.routes import Call, Caller, NoParameters, Routes
@@ -18,6 +18,12 @@ def _run(call: Call[NoParameters]) -> UUID:
 async def open_run(call: Call[NoParameters]) -> OpenedRun:
     """Open a run."""
     return await call.service.operations.runs.open(read_message(OpenRun, call.body))
+
+
+@ROUTES.route("POST", "/internal/v1/runs/{run}/prepare", answer=PreparedRun, errors=(400, 404))
+async def prepare_run(call: Call[NoParameters]) -> PreparedRun:
+    """Make what a run's pod refers to: its claim, Secrets and network rules."""
+    return await call.service.operations.preparation.prepare(_run(call))
 
 
 @ROUTES.route(

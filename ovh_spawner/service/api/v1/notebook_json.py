@@ -91,8 +91,9 @@ def to_volume(volume: Volume) -> api_v1.VolumeAnswer:
         case DataStoreSource(alias=alias, container=container, prefix=prefix):
             store = api_v1.DataStoreVolume(alias=alias, container=container, prefix=prefix or None)
             return api_v1.VolumeAnswer(**place, data_store=store)
-        case GitSource(url=url, ref=ref):
-            return api_v1.VolumeAnswer(**place, public_git=api_v1.PublicGitVolume(url=url, ref=ref or None))
+        case GitSource(url=url, ref=ref, full=full):
+            repository = api_v1.PublicGitVolume(url=url, ref=ref or None, full=full or None)
+            return api_v1.VolumeAnswer(**place, public_git=repository)
         case StandaloneSource():
             return api_v1.VolumeAnswer(**place, standalone=api_v1.StandaloneVolume())
 

@@ -1,0 +1,117 @@
+"""SQLite through aiosqlite, with one trip to its thread for each statement.
+
+SQLAlchemy's own adapter makes four (cursor, execute, fetch, close), one more to begin, and one to roll back what is
+already committed. A trip is two switches of threads; together they took most of the time of a short transaction.
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.dialects.sqlite.aiosqlite import (
+    AsyncAdapt_aiosqlite_connection,
+    AsyncAdapt_aiosqlite_cursor,
+)
+
+BEGIN = "ovh_begin"
+"""Execution option: the statement that begins a transaction."""
+
+_Execute = Callable[[sqlite3.Connection, str, Any], sqlite3.Cursor]
+
+
+def connect(dialect: Dialect, _record: object, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
+    """Open a connection (SQLAlchemy's event ``do_connect``)."""
+    made: Any = dialect.connect(*arguments, **options)
+    return _Connection(made.dbapi, made._connection)  # noqa: SLF001
+
+
+def begin(connection: Connection) -> None:
+    """Let a transaction begin (SQLAlchemy's event ``begin``): said together with its first statement."""
+    adapted: Any = connection.connection.dbapi_connection
+    adapted.begins = connection.get_execution_options().get(BEGIN, "BEGIN")
+
+
+class _Cursor(AsyncAdapt_aiosqlite_cursor):
+    """Begins, executes, fetches and closes on the database's thread in one go."""
+
+    __slots__ = ()
+
+    def _make_new_cursor(self, connection: Any) -> Any:  # noqa: ARG002 - the adapter's signature
+        return _Outcome()
+
+    def _aenter_cursor(self, cursor: Any) -> Any:
+        return cursor
+
+    async def _execute_async(self, operation: Any, parameters: Any) -> None:
+        await self._go(sqlite3.Connection.execute, operation, parameters or ())
+
+    async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> None:
+        await self._go(sqlite3.Connection.executemany, operation, seq_of_parameters)
+
+    async def _go(self, execute: _Execute, operation: str, parameters: Any) -> None:
+        adapted: Any = self._adapt_connection
+        driver: Any = self._connection
+        async with adapted._execute_mutex:  # noqa: SLF001 - as SQLAlchemy's own cursor does
+            begins, adapted.begins = adapted.begins, ""
+
+            def work() -> tuple[_Outcome, deque[Any]]:
+                if begins:
+                    driver._conn.execute(begins).close()  # noqa: SLF001
+                return _taken(execute(driver._conn, operation, parameters))  # noqa: SLF001
+
+            # aiosqlite has no public way to do several things in one go.
+            self._cursor, self._rows = await driver._execute(work)  # noqa: SLF001
+
+
+class _Connection(AsyncAdapt_aiosqlite_connection):
+    """A connection whose cursors make one trip. Results that are streamed keep SQLAlchemy's own."""
+
+    __slots__ = ("begins",)
+
+    _cursor_cls = _Cursor
+
+    def __init__(self, dbapi: Any, connection: Any) -> None:
+        super().__init__(dbapi, connection)
+        self.begins = ""
+
+    def cursor(self, server_side: bool = False) -> Any:  # noqa: FBT001, FBT002 - the adapter's signature
+        if server_side and self.begins:
+            super().cursor().execute("SELECT 1")
+        return super().cursor(server_side)
+
+    def commit(self) -> None:
+        if self._is_begun():
+            super().commit()
+
+    def rollback(self) -> None:
+        # Asked for at each return to the pool, mostly after a commit.
+        if self._is_begun():
+            super().rollback()
+
+    def _is_begun(self) -> bool:
+        self.begins = ""
+        driver: Any = self._connection
+        return bool(driver.in_transaction)
+
+
+class _Outcome:
+    """What SQLAlchemy asks a cursor for after its statement; the real one is closed by then."""
+
+    def __init__(self, cursor: sqlite3.Cursor | None = None) -> None:
+        self.description = cursor.description if cursor else None
+        self.rowcount = cursor.rowcount if cursor else -1
+        self.lastrowid = cursor.lastrowid if cursor else None
+        self.arraysize = 1
+
+    async def close(self) -> None:
+        """Nothing is left to close."""
+
+
+def _taken(cursor: sqlite3.Cursor) -> tuple[_Outcome, deque[Any]]:
+    try:
+        rows: deque[Any] = deque(cursor.fetchall() if cursor.description else ())
+        return _Outcome(cursor), rows
+    finally:
+        cursor.close()

@@ -1,0 +1,80 @@
+"""Removes what runs, data syncs and deleted notebooks have left behind, and nothing that the ledger does not know.
+
+An installation whose ledger was restored from an old backup must not delete what that ledger has never heard of.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from ovh_spawner.errors import OVHSpawnerError
+from ovh_spawner.service.operations.means import Means
+from ovh_spawner.service.runners.base import Traces
+
+logger = structlog.get_logger()
+
+PAUSE = timedelta(minutes=1)
+"""Between two searches: each lists everything that there is."""
+
+
+class Leftovers:
+    """Looks for them now and then."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._next_at: datetime | None = None
+        self._forgotten: set[UUID] = set()
+        """Data syncs whose secrets are gone already; their Jobs stay for a day, for their logs."""
+
+    async def remove(self) -> None:
+        """Look once, unless it was done a moment ago."""
+        now = self._means.now()
+        if self._next_at and abs(self._next_at - now) < PAUSE and now < self._next_at:
+            return
+        self._next_at = now + PAUSE
+        try:
+            traces = await self._means.runner.list_traces()
+        except OVHSpawnerError as exc:
+            logger.warning("leftovers_not_listed", reason=exc.message)
+            return
+        await self._remove_runs(traces)
+        await self._forget_syncs(traces)
+        await self._remove_claims(traces)
+
+    async def _remove_runs(self, traces: Traces) -> None:
+        async with self._means.ledger.reading() as unit:
+            known = await unit.runs.get_many(traces.runs) if traces.runs else {}
+        runner = self._means.runner
+        for run in known.values():
+            if run.is_open:
+                continue
+            try:
+                await runner.end_processes(run.notebook, run.id)
+                await runner.forget_run(run.notebook, run.id)
+                logger.info("leftovers_removed", run=str(run.id))
+            except OVHSpawnerError as exc:
+                logger.info("leftovers_remain", run=str(run.id), reason=exc.message)
+
+    async def _forget_syncs(self, traces: Traces) -> None:
+        async with self._means.ledger.reading() as unit:
+            found = [await unit.syncs.find(sync) for sync in traces.syncs if sync not in self._forgotten]
+        for sync in found:
+            if sync is None or sync.is_open:
+                continue
+            try:
+                await self._means.runner.forget_sync(sync.notebook, sync.id)
+                self._forgotten.add(sync.id)
+            except OVHSpawnerError as exc:
+                logger.info("leftovers_remain", sync=str(sync.id), reason=exc.message)
+        self._forgotten &= traces.syncs.keys()
+
+    async def _remove_claims(self, traces: Traces) -> None:
+        async with self._means.ledger.reading() as unit:
+            deleted = await unit.notebooks.list_deleted(traces.notebooks) if traces.notebooks else []
+        for notebook in deleted:
+            try:
+                await self._means.runner.remove_files(notebook)
+                logger.warning("files_of_deleted_notebook_removed", notebook=str(notebook))
+            except OVHSpawnerError as exc:
+                logger.info("leftovers_remain", notebook=str(notebook), reason=exc.message)

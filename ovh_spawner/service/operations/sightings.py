@@ -1,0 +1,55 @@
+"""What the place where a run lives knows about its times, put into the books: they come from who knows them best."""
+
+from uuid import UUID
+
+import structlog
+
+from ovh_spawner.domain.states import ENDS, RunState, Source, Transition
+from ovh_spawner.service.db.records import RunRecord
+from ovh_spawner.service.operations.means import Means
+from ovh_spawner.service.operations.run_books import record_transition
+from ovh_spawner.service.runners.base import RunEvidence
+
+logger = structlog.get_logger()
+
+
+class Sightings:
+    """Records the cluster's own times, each once."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._told: set[tuple[UUID, RunState]] = set()
+
+    async def take(self, run: RunRecord, evidence: RunEvidence) -> RunRecord:
+        """Record what is new, and return the run as it is then."""
+        if evidence.source is not Source.CLUSTER:
+            return run
+        news = [found for found in _transitions(run, evidence) if (run.id, found.state) not in self._told]
+        if not news:
+            return run
+        now = self._means.now()
+        async with self._means.ledger.writing() as unit:
+            await unit.projects.lock(run.project, now)
+            current = await unit.runs.find(run.id)
+            if current is None:
+                return run
+            for found in news:
+                current = await record_transition(unit, current, found, now=now)
+        self._told |= {(run.id, found.state) for found in news}
+        logger.info("cluster_times_taken", run=str(run.id), states=[found.state.value for found in news])
+        return current
+
+    def keep_only(self, runs: set[UUID]) -> None:
+        """Forget every run but these: the others are over."""
+        self._told = {(run, state) for run, state in self._told if run in runs}
+
+
+def _transitions(run: RunRecord, evidence: RunEvidence) -> list[Transition]:
+    """Return what the cluster says. Of an end it tells the time; which end it was, is decided once."""
+    times = [(RunState.RUNNING, evidence.ready_at)]
+    if evidence.ready_at or run.state is not RunState.STARTING:
+        # A pod that was ended before it was ready: its spawner says what that was.
+        times.append((RunState.STOPPING, evidence.stopping_at))
+    if run.state in ENDS:
+        times.append((run.state, evidence.ended_at))
+    return [Transition(state, Source.CLUSTER, at) for state, at in times if at]

@@ -1,0 +1,54 @@
+"""A real S3 server that pods reach: versitygw, which keeps versions and honours If-Match. Its buckets are folders."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.cluster.machine import programs
+from tests.cluster.machine.daemons import Daemon, wait_until
+from tests.support.s3_server import S3Server
+from tests.support.stack import free_port
+
+ACCESS_KEY = "demo-access"
+SECRET_KEY = "demo-secret-key"
+
+
+class VersityStore(S3Server):
+    """The client of ``S3Server``, and a process that a test may stop for a while."""
+
+    daemon: Daemon
+
+    def go_away(self) -> None:
+        self.daemon.stop()
+
+    def come_back(self) -> None:
+        self.daemon.start()
+        wait_until(self.daemon, self._answers, what="versitygw to answer", seconds=30)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(self.endpoint, trust_env=False).status_code < 500
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def versity_store(folder: Path, *, host: str) -> Iterator[VersityStore]:
+    """Run a server on ``host`` whose buckets are the folders of ``folder / "buckets"``."""
+    root, versions = folder / "buckets", folder / "versions"
+    root.mkdir(parents=True)
+    versions.mkdir()
+    address = f"{host}:{free_port()}"
+    words = ["--port", address, "--quiet", "posix", "--versioning-dir", versions, root]
+    # The keys come by the environment: a command line is everybody's to read.
+    keys = {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY}
+    daemon = Daemon("versitygw", [programs.place("versitygw"), *words], folder, keys)
+    store = VersityStore(f"http://{address}", ACCESS_KEY, SECRET_KEY, root, process=None)
+    store.daemon = daemon
+    try:
+        store.come_back()
+        yield store
+    finally:
+        daemon.stop()

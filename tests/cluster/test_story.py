@@ -1,0 +1,122 @@
+"""The main job on a real cluster: form, pod of our image, git, bucket, stop, start again, delete."""
+
+import re
+
+import pytest
+
+from tests.support.git_server import git_server
+from tests.support.jupyter import LabSession
+from tests.support.pages import problems_on
+from tests.support.waiting import wait_for
+from tests.support.wheels import build_wheel
+
+pytestmark = [pytest.mark.cluster, pytest.mark.journey, pytest.mark.timeout(600)]
+
+START_SECONDS = 240
+FORM = {
+    "name": "Weather",
+    "editor": "jupyterlab",
+    "framework": "conda/conda-py311-cpu",
+    "flavor": "ai1-1-cpu",
+    "count": "1",
+    "access": "restricted",
+    "volume-0-store": "DEMO",
+    "volume-0-bucket": "weather",
+    "volume-0-prefix": "",
+    "volume-0-path": "/workspace/data",
+    "volume-0-permission": "RW",
+    "git-0-ref": "",
+    "git-0-path": "/workspace/code",
+    "env-0-name": "GREETING",
+    "env-0-value": "hello {there} % $HOME $(HOME)",
+}
+LOOK = """
+import os, pathlib
+home = pathlib.Path.home()
+print(home, os.getuid(), os.getgid())
+print(os.environ["GREETING"])
+print((home / "data/temperatures.csv").read_text().strip(), (home / "code/README.md").read_text())
+print(pathlib.Path("/var/run/secrets/kubernetes.io").exists())
+print(sorted(name for name in os.environ if "TOKEN" in name or "KUBERNETES" in name or "SECRET" in name))
+(home / "data/result.txt").write_text("42")
+"""
+
+
+def _fill_bucket(store, tmp_path, bucket="weather"):
+    wheel = build_wheel(tmp_path, name="tinypackage", source="ANSWER = 42\n")
+    store.create_bucket(bucket)
+    store.put(bucket, "temperatures.csv", "city,celsius")
+    store.put(bucket, wheel.name, wheel.read_bytes())
+
+
+def _start_by_form(person, changes: dict[str, str]) -> str:
+    page = person.get("/hub/spawn")
+    xsrf = re.search(r'name="_xsrf"\s+value="([^"]+)"', page.text)
+    answer = person.post(
+        page.url.path,
+        params={"_xsrf": xsrf[1] if xsrf else person.cookies.get("_xsrf", "")},
+        data=FORM | changes,
+        follow_redirects=False,
+    )
+    assert answer.status_code == 302, problems_on(answer.text)
+    (notebook,) = person.api("GET", "notebook").json()["items"]
+    return notebook["id"]
+
+
+def _stop(person, notebook: str) -> None:
+    assert person.api("PUT", f"notebook/{notebook}/stop").status_code == 204
+    person.wait_for_state(notebook, "STOPPED", seconds=START_SECONDS)
+
+
+def test_a_notebook_from_the_spawn_page_to_its_deletion(installed, cluster, tmp_path):
+    api, namespace = cluster.api, installed.namespace
+    _fill_bucket(installed.store, tmp_path)
+    with git_server(tmp_path, host=cluster.address) as git:
+        alice = installed.sign_in("alice")
+        repository = git.create("code", files={"README.md": "forecast"})
+        notebook = _start_by_form(alice, {"git-0-url": repository})
+        running = alice.wait_for_state(notebook, "RUNNING", seconds=START_SECONDS)
+        url = running["status"]["url"]
+        lab = LabSession(alice, url)
+
+        assert lab.run(LOOK).splitlines() == [
+            "/workspace 42420 42420",
+            "hello {there} % $HOME $(HOME)",
+            "city,celsius forecast",
+            "False",
+            "[]",
+        ]
+        lab.run("%pip install --no-index /workspace/data/tinypackage-1.0-py3-none-any.whl")
+        _stop(alice, notebook)
+
+        assert installed.store.get("weather", "result.txt") == b"42"
+        assert api.get("pods", f"nb-{notebook}", namespace=namespace) is None
+        assert (
+            api.get("persistentvolumeclaims", f"nb-{notebook}", namespace=namespace)["status"]["phase"]
+            == "Bound"
+        )
+
+        assert alice.api("PUT", f"notebook/{notebook}/start").status_code == 204
+        again = alice.wait_for_state(notebook, "RUNNING", seconds=START_SECONDS)
+        assert again["status"]["url"] == url
+        told = LabSession(alice, url).run(
+            "import tinypackage, pathlib\n"
+            "print(tinypackage.ANSWER, (pathlib.Path.home() / 'data/result.txt').read_text())"
+        )
+        assert told.strip() == "42 42"
+    _stop(alice, notebook)
+    _delete(installed, alice, notebook)
+
+
+def _delete(installed, person, notebook: str) -> None:
+    api, namespace = installed.cluster.api, installed.namespace
+    assert person.api("DELETE", f"notebook/{notebook}").status_code == 204
+    wait_for(lambda: person.state(notebook) == "HTTP 404", what="the notebook to be gone")
+    api.wait_gone("persistentvolumeclaims", f"nb-{notebook}", namespace=namespace)
+    labels = f"ovh-spawner/notebook={notebook}"
+    for kind in ("pods", "secrets", "networkpolicies", "jobs"):
+        wait_for(
+            lambda kind=kind: not api.items(kind, namespace=namespace, labels=labels),
+            what=f"its {kind} to be gone",
+        )
+    assert installed.store.get("weather", "result.txt") == b"42"

@@ -1,0 +1,283 @@
+"""What a pod's record means: how far, how ended, when, in words that a person can use."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from ovh_spawner.contract.sync import SyncReport, SyncState, VolumeProgress
+from ovh_spawner.domain.states import RunState
+from ovh_spawner.pod.status import PodStep, read_pod
+from tests.pod.records import (
+    PLAIN,
+    READY,
+    RUNNING,
+    SCHEDULED,
+    disruption,
+    ended,
+    record,
+    unscheduled,
+    waiting,
+)
+
+NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+LIVE = {"gateway": RUNNING, "editor": RUNNING}
+
+
+def report(state, message, mount_path="/workspace/data"):
+    volume = VolumeProgress(
+        volume=UUID(int=1), mount_path=mount_path, info="bucket@GRA", state=state, message=message
+    )
+    found = SyncReport(
+        job=UUID(int=2), state=SyncState.FAILED, started_at=NOW, ended_at=NOW, volumes=[volume]
+    )
+    return found.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("pod", "step", "message"),
+    [
+        (PLAIN, PodStep.QUEUED, "Waiting for a node."),
+        (record(SCHEDULED), PodStep.IMAGES, "Preparing the node: disk and images."),
+        (
+            record(SCHEDULED, data=waiting("PodInitializing")),
+            PodStep.IMAGES,
+            "Preparing the node: disk and images.",
+        ),
+        (record(SCHEDULED, data=RUNNING), PodStep.DATA, "Bringing the data."),
+        (record(SCHEDULED, data=ended(0), **LIVE), PodStep.EDITOR, "Starting the editor."),
+        (record(SCHEDULED, READY, phase="Running", **LIVE), PodStep.READY, "Ready."),
+        (
+            record(SCHEDULED, READY, phase="Running", is_stopping=True, **LIVE),
+            PodStep.STOPPING,
+            "Stopping.",
+        ),
+    ],
+)
+def test_a_pod_that_goes_on_says_how_far_it_has_come(pod, step, message):
+    status = read_pod(pod)
+
+    assert (status.step, status.message, status.end) == (step, message, None)
+
+
+def test_times_are_the_clusters_own():
+    running = read_pod(record(SCHEDULED, READY, phase="Running", is_stopping=True, **LIVE))
+    over = read_pod(
+        record(
+            SCHEDULED, phase="Failed", gateway=ended(0, at="2026-03-01T12:30:02Z"), editor=ended(143),
+            is_stopping=True,
+        )
+    )  # fmt: skip
+
+    assert running.ready_at == datetime(2026, 3, 1, 10, 1, 5, tzinfo=UTC)
+    # The deletion time is when the grace ends; the order came that much earlier.
+    assert running.stopping_at == datetime(2026, 3, 1, 12, 29, 30, tzinfo=UTC)
+    assert running.ended_at is None
+    assert over.ended_at == NOW
+
+
+def test_without_an_editors_end_the_last_container_tells_the_time():
+    pod = record(SCHEDULED, phase="Failed", data=ended(1, at="2026-03-01T10:02:00Z"))
+
+    assert read_pod(pod).ended_at == datetime(2026, 3, 1, 10, 2, tzinfo=UTC)
+
+
+def test_an_end_that_nobody_saw_has_no_time():
+    lost = {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown", "finishedAt": None}}
+    status = read_pod(record(SCHEDULED, phase="Failed", gateway=lost, editor=lost))
+
+    assert status.ended_at is None
+    assert (status.end.state, status.end.code) == (RunState.ERROR, "node_lost")
+
+
+def test_a_user_may_have_run_something_once_the_editor_was_started():
+    assert not read_pod(record(SCHEDULED, data=RUNNING)).launched
+    assert not read_pod(record(SCHEDULED, editor=waiting("ContainerCreating"))).launched
+    assert read_pod(record(SCHEDULED, data=ended(0), **LIVE)).launched
+    assert read_pod(record(SCHEDULED, phase="Failed", editor=ended(1))).launched
+
+
+@pytest.mark.parametrize(
+    ("pod", "state", "code", "said"),
+    [
+        (record(phase="Failed", gateway=RUNNING, editor=ended(137, "OOMKilled")), RunState.FAILED,
+         "out_of_memory", "The notebook ended: it used more than 40 GiB of memory."),
+        (record(phase="Failed", reason="Evicted",
+                message="Pod ephemeral local storage usage exceeds the total limit of containers 41Gi."),
+         RunState.FAILED, "disk_full", "it used more than 40 GiB of local disk"),
+        (record(phase="Failed", reason="Evicted",
+                message='Usage of EmptyDir volume "scratch" exceeds the limit "40Gi".'),
+         RunState.FAILED, "disk_full", "write less to /data and /tmp"),
+        (record(phase="Failed", reason="Evicted",
+                message="The node was low on resource: ephemeral-storage."),
+         RunState.ERROR, "evicted", "its node ran short of resources"),
+        (record(phase="Failed", reason="Terminated", message="in response to imminent node shutdown",
+                editor=ended(143)),
+         RunState.ERROR, "node_shutdown", "its node was shut down"),
+        (record(phase="Failed", reason="OutOfnvidia.com/gpu"), RunState.ERROR, "node_refused",
+         "could not take the notebook"),
+        (record(disruption("PreemptionByScheduler"), phase="Failed", is_stopping=True, editor=ended(143)),
+         RunState.ERROR, "preempted", "make room for one with a higher priority"),
+        (record(disruption("EvictionByEvictionAPI"), phase="Failed", is_stopping=True, editor=ended(143)),
+         RunState.ERROR, "drained", "its node was taken out of service"),
+        (record(disruption("DeletionByTaintManager"), phase="Running", is_stopping=True, **LIVE),
+         RunState.ERROR, "node_lost", "its node does not answer any more"),
+        (record(disruption("DeletionByPodGC"), phase="Failed", **LIVE), RunState.ERROR, "node_lost",
+         "its node is gone"),
+        (record(phase="Running", gateway=RUNNING, editor=ended(1)), RunState.FAILED, "editor_ended",
+         "The editor ended unexpectedly (exit code 1)."),
+        (record(phase="Running", gateway=RUNNING, editor=ended(139)), RunState.FAILED, "editor_ended",
+         "(killed by signal 11)"),
+        (record(phase="Failed", editor=ended(128, "StartError", "exec: tini: not found")), RunState.ERROR,
+         "image_broken", "has no editor that can be started"),
+        (record(phase="Running", gateway=ended(1), editor=RUNNING), RunState.ERROR, "gateway_ended",
+         "The notebook's gateway ended unexpectedly (exit code 1)."),
+        (record(phase="Failed"), RunState.ERROR, "node_refused", "Start it again."),
+    ],
+)  # fmt: skip
+def test_an_end_is_told_in_one_sentence_with_what_to_do(pod, state, code, said):
+    end = read_pod(pod).end
+
+    assert (end.state, end.code) == (state, code)
+    assert said in end.message
+    assert "start" in end.message.lower() or "operator" in end.message
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        record(phase="Running", gateway=RUNNING, editor=ended(0)),
+        record(phase="Succeeded", gateway=ended(0), editor=ended(0)),
+        record(phase="Failed", is_stopping=True, gateway=ended(0), editor=ended(143)),
+        record(phase="Failed", is_stopping=True, data=ended(1)),
+        record(phase="Running", gateway=ended(0), editor=RUNNING),
+    ],
+)
+def test_what_was_ordered_or_ended_well_is_a_stop(pod):
+    end = read_pod(pod).end
+
+    assert (end.state, end.code, end.message) == (RunState.STOPPED, "", "")
+
+
+def test_too_much_memory_is_told_even_when_the_stop_was_ordered():
+    pod = record(phase="Failed", is_stopping=True, editor=ended(137, "OOMKilled"))
+
+    assert read_pod(pod).end.code == "out_of_memory"
+
+
+def test_a_notebook_that_is_asked_to_make_room_goes_on_until_its_editor_has_ended():
+    pod = record(disruption("PreemptionByScheduler"), READY, phase="Running", is_stopping=True, **LIVE)
+
+    assert read_pod(pod).end is None
+    assert read_pod(pod).step is PodStep.STOPPING
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_a_pod_is_over_when_no_container_is_left(phase):
+    assert not read_pod(record(phase=phase, gateway=RUNNING, editor=ended(1))).is_over
+    assert read_pod(record(phase="Failed", gateway=ended(1), editor=ended(1))).is_over
+
+
+def test_a_failed_pull_tells_which_volume_and_why():
+    words = report(SyncState.FORBIDDEN, "The data store refuses this key.")
+    end = read_pod(record(phase="Failed", data=ended(1, message=words))).end
+
+    assert (end.state, end.code) == (RunState.FAILED, "pull_failed")
+    assert end.message == (
+        "Not all data could be brought. /workspace/data: The data store refuses this key. "
+        "Change the volumes or start again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "state", "said"),
+    [
+        (ended(75), RunState.FAILED, "Another data sync of this notebook is still running."),
+        (ended(137, "OOMKilled"), RunState.ERROR, "without a report (it used too much memory)"),
+        (ended(2, message="no JSON"), RunState.ERROR, "without a report (exit code 2)"),
+    ],
+)
+def test_a_pull_without_a_report_is_told_all_the_same(data, state, said):
+    end = read_pod(record(phase="Failed", data=data)).end
+
+    assert (end.state, end.code) == (state, "pull_failed")
+    assert said in end.message
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "said", "is_hopeless"),
+    [
+        ("0/3 nodes are available: 3 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available",
+         "no_capacity", "No node has a free V100S now. The notebook starts when one is free.", False),
+        ("0/2 nodes are available: 1 Insufficient cpu, 2 Insufficient memory.", "no_capacity",
+         "No node has enough free CPUs and memory now.", False),
+        ("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.", "no_node",
+         "No node of the cluster that may run flavor ai1-1-gpu is in service.", False),
+        ("0/2 nodes are available: 2 node(s) had volume node affinity conflict.", "disk",
+         "The node that the notebook's files are on has no room for it now.", False),
+        ("0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.", "disk",
+         "The notebook's disk is not ready yet.", False),
+        ('0/2 nodes are available: persistentvolumeclaim "nb-x" not found.', "claim_lost",
+         "The disk with the notebook's files is gone.", True),
+        ('persistentvolumeclaim "nb-x" bound to non-existent persistentvolume "v"', "claim_lost",
+         "The disk with the notebook's files is gone.", True),
+        ("no nodes available to schedule pods", "no_node", "is in service", False),
+        ("", "no_node", "is in service", False),
+    ],
+)  # fmt: skip
+def test_a_pod_without_a_node_says_what_it_waits_for(message, code, said, is_hopeless):
+    status = read_pod(record(unscheduled(message)), card="V100S")
+
+    assert (status.trouble.code, status.trouble.is_hopeless) == (code, is_hopeless)
+    assert said in status.message
+    assert status.step is PodStep.QUEUED
+
+
+def test_a_pod_in_a_queue_says_so():
+    assert read_pod(record(unscheduled("", "SchedulingGated"))).trouble.code == "queued"
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "is_hopeless"),
+    [
+        (waiting("ErrImagePull", 'rpc error: failed to resolve "r.test/x": not found'),
+         "images.test/ai/gateway:1 does not exist", True),
+        (waiting("ImagePullBackOff", "Back-off pulling image: pull access denied, insufficient_scope"),
+         "may not be pulled by this cluster", True),
+        (waiting("ErrImagePull", "dial tcp 10.0.0.1:5000: connect: connection refused"),
+         "cannot be reached now. It is tried again.", False),
+        (waiting("ErrImagePull", "write /var/lib: no space left on device"), "has no room for", False),
+        (waiting("ErrImagePull", "no match for platform in manifest"), "not made for the cluster's", True),
+        (waiting("ImagePullBackOff", 'Back-off pulling image "x"'), "It is tried again.", False),
+        (waiting("InvalidImageName", "parse"), "is no image's name", True),
+        (waiting("ErrImageNeverPull", "not present"), "may not be pulled", True),
+        (waiting("CreateContainerConfigError", 'secret "env-x" not found'), "set-up is missing", True),
+        (waiting("CreateContainerConfigError", 'failed to prepare subPath for volumeMount "files"'),
+         "there is a file or a link in the place of its folder", True),
+        (waiting("CreateContainerError", "context deadline exceeded"), "It is tried again.", False),
+    ],
+)  # fmt: skip
+def test_a_container_that_cannot_start_says_why_without_the_clusters_own_words(state, said, is_hopeless):
+    status = read_pod(record(SCHEDULED, gateway=state))
+
+    assert said in status.message
+    assert status.trouble.is_hopeless is is_hopeless
+    assert "10.0.0.1" not in status.message
+    assert "rpc error" not in status.message
+
+
+@pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing", ""])
+def test_taking_its_time_is_no_trouble(reason):
+    assert read_pod(record(SCHEDULED, gateway=waiting(reason))).trouble.code == ""
+
+
+def test_a_node_that_stopped_answering_is_told_before_the_cluster_gives_it_up():
+    silent = {"type": "Ready", "status": "False", "reason": "NodeStatusUnknown"}
+    status = read_pod(record(SCHEDULED, silent, phase="Running", **LIVE))
+
+    assert (status.trouble.code, status.end) == ("node_lost", None)
+
+
+@pytest.mark.parametrize("pod", [{}, {"metadata": None, "spec": None, "status": None}, {"status": {}}])
+def test_a_record_with_nothing_in_it_is_a_pod_that_waits(pod):
+    assert read_pod(pod).step is PodStep.QUEUED
