@@ -75,8 +75,8 @@ images-pins: $(VENV)/.ready-run .tools/pins/.ready  ## ask the package index whe
 	@scripts/quietly.sh .tools/pins/bin/python $(PIP_INSTALL) -r images/requirements-pins.txt
 	@touch $@
 
-test-images: vscode $(VENV)/.ready-test  ## build the images that need no conda, and try what is in them (root)
-	@OVH_SPAWNER_CACHE="$(CACHE)" $(BIN)/python -m images --installer plain
+test-images: vscode $(VENV)/.ready-test  ## build small images without conda, and try what is in them (root)
+	@OVH_SPAWNER_CACHE="$(CACHE)" $(BIN)/python -m images --installer plain datasync gateway hub service jupyterlab-conda vscode-conda
 	@OVH_SPAWNER_CACHE="$(CACHE)" $(BIN)/python -m pytest tests/images --run-images $(ARGS)
 
 test: setup $(TEST_TOOLS)  ## the fast tier: rules, service, real hub with real editors

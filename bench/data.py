@@ -155,44 +155,60 @@ def _pulls(place: Place) -> list[Contender]:
     return [ours, *tuned, *others]
 
 
-def _pushes(place: Place) -> list[Contender]:
-    def empty_bucket(name: str) -> None:
-        _empty(place.server.root / name)
+class Bucket:
+    """An empty bucket for each round, under a new name: the server remembers what an old one held."""
 
-    def home() -> None:
-        empty_bucket("ours")
-        state = place.source.with_suffix(".state")
-        shutil.rmtree(state, ignore_errors=True)
+    def __init__(self, server: S3Server, stem: str) -> None:
+        self._server = server
+        self._stem = stem
+        self._round = 0
 
-    ours = Contender("ours", lambda: run_command(place.sync_job("push", "ours", place.source)), home)
+    @property
+    def name(self) -> str:
+        return f"{self._stem}-{self._round}"
+
+    def renew(self) -> None:
+        shutil.rmtree(self._server.folder / self.name, ignore_errors=True)
+        self._round += 1
+        self._server.create_bucket(self.name)
+
+
+def _pushes(place: Place, ours: Bucket, theirs: Bucket) -> list[Contender]:
+    def forget() -> None:
+        ours.renew()
+        shutil.rmtree(place.source.with_suffix(".state"), ignore_errors=True)
+
+    own = Contender("ours", lambda: run_command(place.sync_job("push", ours.name, place.source)), forget)
     tuned = [
         Contender(
             f"rclone copy ({t[0]} transfers)",
-            lambda t=t: _rclone(place, t, str(place.source), "t:theirs"),
-            lambda: empty_bucket("theirs"),
+            lambda t=t: _rclone(place, t, str(place.source), f"t:{theirs.name}"),
+            theirs.renew,
         )
         for t in TUNINGS
     ]
     others = [
         Contender(
             name,
-            lambda command=command: run_command(command, place.environment()),
-            lambda: empty_bucket("peers"),
+            lambda number=number: run_command(
+                _peers(place, str(place.source), f"s3://{theirs.name}")[number][1], place.environment()
+            ),
+            theirs.renew,
         )
-        for name, command in _peers(place, str(place.source), "s3://peers")
+        for number, (name, _command) in enumerate(_peers(place, str(place.source), ""))
     ]
-    return [ours, *tuned, *others]
+    return [own, *tuned, *others]
 
 
-def _unchanged(place: Place) -> list[Contender]:
+def _unchanged(place: Place, ours: Bucket, theirs: Bucket) -> list[Contender]:
     """A second push and a second ``rclone sync`` of the same files."""
     flags = ["--transfers", "16", "--checkers", "32", "--fast-list"]
     return [
-        Contender("ours", lambda: run_command(place.sync_job("push", "ours", place.source))),
+        Contender("ours", lambda: run_command(place.sync_job("push", ours.name, place.source))),
         Contender(
             "rclone sync",
             lambda: run_command(
-                [rclone_binary(), "sync", *flags, str(place.source), "t:theirs"], place.environment()
+                [rclone_binary(), "sync", *flags, str(place.source), f"t:{theirs.name}"], place.environment()
             ),
         ),
     ]
@@ -204,8 +220,8 @@ def _place(case: Case) -> Iterator[Place]:
         root = Path(name)
         source = root / "files"
         case.fill(source)
+        shutil.copytree(source, root / "s3" / "source")
         with s3_server(root) as server:
-            shutil.copytree(source, server.root / "source")
             yield Place(server, root, source)
 
 
@@ -237,9 +253,12 @@ def measure(scale: str) -> list[Row]:
     for case in CASES[scale]:
         with _place(case) as place:
             rows += _rows(f"pull of {case.name}", in_turn(_pulls(place), ROUNDS), GOALS)
-            rows += _rows(f"push of {case.name}", in_turn(_pushes(place), ROUNDS), GOALS)
+            ours, theirs = Bucket(place.server, "ours"), Bucket(place.server, "theirs")
+            rows += _rows(f"push of {case.name}", in_turn(_pushes(place, ours, theirs), ROUNDS), GOALS)
             if case.count > 100:  # noqa: PLR2004 - what is compared is listing, not moving
                 rows += _rows(
-                    f"push of {case.name}, nothing changed", in_turn(_unchanged(place), ROUNDS), GOALS
+                    f"push of {case.name}, nothing changed",
+                    in_turn(_unchanged(place, ours, theirs), ROUNDS),
+                    GOALS,
                 )
     return rows

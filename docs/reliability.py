@@ -64,6 +64,9 @@ TAIL = """
   `make test-long` tries 150 of them; `OVH_SPAWNER_MODEL_EXAMPLES=1000` more.
 - `tests/reliability/test_races.py`: many starts at once over HTTP in a project with 4 GPUs, and 16 clients at one
   notebook; one service process on SQLite, two on PostgreSQL. 64 clients every day, 1000 in `make test-long`.
+- `tests/datasync/test_datasync_hostile_stores.py`: pushes killed at random bytes (4 every day, 60 in `make test-long`),
+  stores that answer 503, slowly, wrongly or with spoilt data, credentials that expire, a bucket that is deleted
+  meanwhile. `test_datasync_large.py`: in `make test-long` a file of 5 GiB, 100 000 files, a repository of 2 GB.
 - `make test` runs a few of the cases above every day, with a service that is away for 20 seconds.
 
 ## What is known to be limited

@@ -97,13 +97,15 @@ def _program(name: str, images: ImageSettings) -> Recipe:
 
 
 def _editor(editor: str) -> Recipe:
+    # Its one package needs no other, so that a change of our pins does not build it anew.
+    is_vscode = editor == "vscode"
     return Recipe(
         name=f"editor-{editor}",
         folder=FOLDER / "editors" / editor,
         parents={"ROOT": ROOT},
         arguments={"FOLDER": f"{names.EDITORS_FOLDER}/{editor}"},
-        inputs=("editor_config", "requirements", "constraints"),
-        contexts=("code-server",) if editor == "vscode" else (),
+        inputs=("editor_config", "requirements", *(() if is_vscode else ("constraints",))),
+        contexts=("code-server",) if is_vscode else (),
     )
 
 

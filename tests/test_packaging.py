@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import tomllib
 import zipfile
-from importlib.metadata import entry_points
+from importlib.metadata import distributions, entry_points
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -44,3 +46,21 @@ def test_jupyterhub_finds_our_classes_by_name(group, name):
     (found,) = entry_points(group=group, name=name)
 
     assert found.load().__module__.startswith("ovh_spawner.hub.")
+
+
+def test_every_pinned_version_runs_on_the_oldest_python_that_we_promise():
+    pins = dict(
+        line.split("==")
+        for line in (CHECKOUT / "constraints" / "run.txt").read_text().splitlines()
+        if "==" in line and not line.startswith("#")
+    )
+    oldest = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["requires-python"]
+    oldest = f"{oldest.removeprefix('>=')}.0"
+    too_new = [
+        f"{each.name} {each.version}: Python {each.metadata['Requires-Python']}"
+        for each in distributions()
+        if pins.get(each.name) == each.version
+        and not SpecifierSet(each.metadata["Requires-Python"] or "").contains(oldest)
+    ]
+
+    assert too_new == []

@@ -17,7 +17,7 @@ _SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*([A-Za-z]*)", re.ASCII)
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", re.ASCII)
 ENTRY_ID = re.compile(r"[a-z0-9](?:[a-z0-9]|[._-](?=[a-z0-9])){0,62}", re.ASCII)
 """What can be a part of an image's name, a label and an address alike."""
-_PLACEHOLDERS = frozenset({"python", "socket", "prefix", "workspace", "editor"})
+_PLACEHOLDERS = frozenset({"python", "socket", "prefix", "workspace", "editor", "config"})
 RESOURCE_NAME = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$"
 """An extended resource of a cluster's nodes: amd.com/gpu."""
 

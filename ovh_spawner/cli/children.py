@@ -32,6 +32,8 @@ class Child:
     ready_seconds: float = 180.0
     """An old laptop with a full disk may need a minute; one that ends is noticed at once."""
     end_seconds: float = 30.0
+    tries: int = 1
+    """How often a start is tried that ends before it is ready."""
     on_launch: Callable[[int], None] = lambda _pid: None
     """Told the id of each process, so that it can be ended by somebody else."""
     process: asyncio.subprocess.Process | None = None
@@ -40,8 +42,14 @@ class Child:
 
     async def start(self) -> None:
         """Start the process, wait until it is ready, and keep it alive from then on."""
-        await self._launch()
-        await self._wait_until_ready()
+        for left in reversed(range(self.tries)):
+            await self._launch()
+            try:
+                await self._wait_until_ready()
+                break
+            except ConfigError:
+                if not left or self.process is None or self.process.returncode is None:
+                    raise
         self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.name}")
 
     async def end(self) -> None:

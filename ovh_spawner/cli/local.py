@@ -41,6 +41,8 @@ SAVING_SECONDS = 60.0
 """How long Ctrl-C waits for the service: it lets running pushes finish. What does not, goes on at the next start."""
 HUB_END_SECONDS = 120.0
 """The hub stops its notebooks before it ends."""
+HUB_TRIES = 3
+"""JupyterHub gives its proxy ten seconds and then ends; a machine that has just come up may need more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,7 @@ def _children(plan: Plan) -> list[Child]:
             logs / "hub.log",
             lambda: _answers(f"{plan.url}{settings.deployment.base_path.rstrip('/')}/hub/health"),
             end_seconds=HUB_END_SECONDS,
+            tries=HUB_TRIES,
         ),
     ]
 

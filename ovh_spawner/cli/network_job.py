@@ -7,7 +7,7 @@ from uuid import UUID
 from ovh_spawner.cli.network_targets import NODE_VARIABLE
 from ovh_spawner.constants import DEFAULT_PROJECT, ENV_SETTINGS
 from ovh_spawner.pod import images
-from ovh_spawner.pod.labels import Component, Subject, labels_of
+from ovh_spawner.pod.labels import PART_OF, Component, Subject, labels_of
 from ovh_spawner.pod.network import plan_run_policy
 from ovh_spawner.settings import Settings
 
@@ -23,7 +23,7 @@ def plan_check(settings: Settings, settings_text: str, words: list[str]) -> dict
     """Return a List for ``kubectl apply``; ``words`` are the check's own options."""
     subject = Subject(notebook=_NOBODY, run=_NOBODY, project=DEFAULT_PROJECT, hub=settings.deployment.hub_id)
     policy = plan_run_policy(subject, settings.kubernetes.network, service_port=settings.service.port)
-    policy["metadata"]["name"] = NAME
+    policy["metadata"] = {"name": NAME}
     configuration = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -46,11 +46,17 @@ def _job(settings: Settings, subject: Subject, words: list[str]) -> dict[str, An
             "backoffLimit": 0,
             "ttlSecondsAfterFinished": _KEPT_SECONDS,
             "template": {
-                "metadata": {"labels": labels_of(subject, Component.NOTEBOOK)},
+                "metadata": {"labels": _labels(subject)},
                 "spec": _pod(settings, words),
             },
         },
     }
+
+
+def _labels(subject: Subject) -> dict[str, str]:
+    """Return what policies choose a notebook's pod by; not what the service finds its own pods by."""
+    labels = labels_of(subject, Component.NOTEBOOK)
+    return {key: value for key, value in labels.items() if key != PART_OF}
 
 
 def _pod(settings: Settings, words: list[str]) -> dict[str, Any]:

@@ -54,6 +54,12 @@ class NotebookBrief(Message):
     )
 
 
+class HomePage(Message):
+    """``GET /internal/v1/home-page``: where a person's notebooks stand."""
+
+    notebooks: dict[str, NotebookBrief] = Field(description="By the name of their server.")
+
+
 class SpawnPage(Message):
     """``GET /internal/v1/spawn-page``: all that the form shows."""
 

@@ -1,8 +1,12 @@
 """What can be asked for here: editors, frameworks, flavors. The catalog makes them, rules read them."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ovh_spawner.domain.flavors import Flavor, FlavorType
+
+_PLACEHOLDER = re.compile(r"\{[a-z]+\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +20,21 @@ class Editor:
     logo_url: str
     versions: tuple[str, ...]
     command: tuple[str, ...]
-    """Local mode's command; {python} {socket} {prefix} {workspace} {editor} are filled in."""
+    """Starts it; {python} {socket} {prefix} {workspace} {editor} {config} are filled in."""
     probe_path: str
     strip_prefix: bool
     environment: tuple[tuple[str, str], ...] = ()
     unavailable: str = ""
+
+    def filled(self, words: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+        """Return command and variables with ``words`` in the places of their keys: ``{"{socket}": …}``."""
+        command = [_fill(part, words) for part in self.command]
+        return command, {name: _fill(value, words) for name, value in self.environment}
+
+
+def _fill(text: str, words: Mapping[str, str]) -> str:
+    # Not str.format, and one pass: a brace in a prefix or a path is no placeholder.
+    return _PLACEHOLDER.sub(lambda found: words.get(found[0], found[0]), text)
 
 
 @dataclass(frozen=True, slots=True)

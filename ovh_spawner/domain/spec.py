@@ -61,7 +61,7 @@ class DataStoreRequest(_Request):
 
 
 class PublicGitRequest(_Request):
-    """A git repository; ``ref`` (branch, tag or commit) and ``full`` (with all history) go beyond the vendor's shape."""
+    """A git repository; ``ref`` (branch, tag, commit) and ``full`` (with all history) go beyond the vendor's shape."""
 
     url: str
     ref: str | None = None

@@ -48,12 +48,13 @@ def build_editor(
         "{editor}": str(place.program),
         "{config}": EDITOR_CONFIG,
     }
+    command, settings = editor.filled(words)
     return EditorProcess(
-        command=[_fill(part, words) for part in editor.command],
+        command=command,
         folder=str(place.workspace),
         environment={
             **variables,
-            **{name: _fill(value, words) for name, value in editor.environment},
+            **settings,
             **_platform(place, hub_environment),
         },
         socket=socket,
@@ -61,13 +62,6 @@ def build_editor(
         probe_path=editor.probe_path,
         name=editor.name,
     )
-
-
-def _fill(text: str, words: Mapping[str, str]) -> str:
-    # Not str.format: a brace in a prefix or a path is no placeholder.
-    for word, value in words.items():
-        text = text.replace(word, value)
-    return text
 
 
 def _platform(place: EditorPlace, hub_environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """JupyterHub's home page as a list of notebooks, and the order to save one whose changes are not saved."""
 
-import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -10,7 +10,7 @@ from jupyterhub.scopes import needs_scope
 from jupyterhub.utils import url_path_join
 from tornado import web
 
-from ovh_spawner.contract.notebooks import NotebookBrief
+from ovh_spawner.contract.notebooks import HomePage, NotebookBrief
 from ovh_spawner.errors import OVHSpawnerError
 from ovh_spawner.hub import refusals
 from ovh_spawner.hub.compat import display_name
@@ -26,27 +26,26 @@ class HomePageHandler(HomeHandler):  # type: ignore[misc]
     async def get(self) -> None:
         user = self.current_user
         spawners = list(user.all_spawners(include_default=False))
-        briefs = await asyncio.gather(*(self._find(user, spawner.name) for spawner in spawners))
-        pairs = zip(spawners, briefs, strict=True)
+        briefs = await self._find_all(user)
         html = await self.render_template(
             "home.html",
             auth_state=await user.get_auth_state(),
             user=user,
-            notebooks=[view_line(_hosted(user, spawner), brief) for spawner, brief in pairs],
+            notebooks=[view_line(_hosted(user, s), briefs.get(s.name)) for s in spawners],
             # JupyterHub's own script for the page asks for these.
             allow_named_servers=self.allow_named_servers,
             default_server=user.spawner,
         )
         self.finish(html)
 
-    async def _find(self, user: Any, server_name: str) -> NotebookBrief | None:
+    async def _find_all(self, user: Any) -> Mapping[str, NotebookBrief]:
         try:
-            brief: NotebookBrief | None = await user.spawner.service.find_notebook(user.name, server_name)
+            page: HomePage = await user.spawner.service.get_home_page(user.name)
         except OVHSpawnerError as error:
             # The page is for finding the way; without the service it shows what the hub knows.
-            log.info("notebook_unknown_on_home_page", server=server_name, code=error.code)
-            return None
-        return brief
+            log.info("home_page_without_service", user=user.name, code=error.code)
+            return {}
+        return page.notebooks
 
 
 def _hosted(user: Any, spawner: Any) -> Hosted:

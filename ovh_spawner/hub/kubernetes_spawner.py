@@ -58,7 +58,8 @@ class OVHSpawner(StartsPods):
         status = read_pod(pod)
         if status.ready_at and not status.stopping_at:
             await self.report_running_late(status.ready_at)
-        return _exit_code(status)
+        # A stop that an earlier life of this hub could not bring to the cluster is brought now.
+        return _STOPPING if self._is_ordered else _exit_code(status)
 
     async def _look(self) -> Pod | None:
         """Return the run's pod; what the cache does not have is asked for directly.

@@ -131,18 +131,25 @@ class StartsPods(KubernetesTraits):
         if answer.is_success:
             return self._is_made()
         if answer.status == HTTPStatus.CONFLICT:
-            existing = await self.pods.read(self.pod_name)
-            if existing and self._is_ours(existing):
-                log.info("pod_adopted", run=str(self.run), pod=self.pod_name)
-                return self._is_made()
-            await self._make_room(existing)
-            return await self._make_create_pod_request(pod, request_timeout)
+            return await self._meet(pod, request_timeout)
         log.warning("pod_refused", run=str(self.run), status=answer.status, message=answer.message)
         if answer.status in _AGAIN:
             return False
         self._may_have_pod = self.is_launched = self._is_create_lost
         refusal = read_refusal(answer.message)
         raise (StartFailedError if refusal.is_callers else LaunchError)(refusal.message)
+
+    async def _meet(self, pod: Any, request_timeout: float) -> bool:
+        """Deal with the pod that has the name already: the run's own, or an earlier one's."""
+        try:
+            existing = await self.pods.read(self.pod_name)
+        except ClusterUnavailableError:
+            return False
+        if existing and self._is_ours(existing):
+            log.info("pod_adopted", run=str(self.run), pod=self.pod_name)
+            return self._is_made()
+        await self._make_room(existing)
+        return await self._make_create_pod_request(pod, request_timeout)
 
     def _is_made(self) -> bool:
         if self._start_watch:

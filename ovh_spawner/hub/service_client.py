@@ -11,7 +11,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
-from ovh_spawner.contract.notebooks import NotebookBrief, SpawnPage
+from ovh_spawner.contract.notebooks import HomePage, NotebookBrief, SpawnPage
 from ovh_spawner.contract.runs import (
     NotebookReference,
     OpenedRun,
@@ -77,6 +77,11 @@ class ServiceClient:
     async def get_spawn_page(self, user: str, server: str) -> SpawnPage:
         query = urlencode({"user": user, "server": server})
         return _parse(SpawnPage, await self._call("GET", f"spawn-page?{query}"))
+
+    async def get_home_page(self, user: str) -> HomePage:
+        return _parse(
+            HomePage, await self._call("GET", f"home-page?{urlencode({'user': user})}", patient=False)
+        )
 
     async def find_notebook(self, user: str, server: str) -> NotebookBrief | None:
         query = urlencode({"user": user, "server": server})

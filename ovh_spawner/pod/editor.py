@@ -1,13 +1,11 @@
 """From a catalog editor to the command and the variables of its container."""
 
-from collections.abc import Mapping
 from uuid import UUID
 
+from ovh_spawner.contract.local import RUN_VARIABLE
 from ovh_spawner.domain.capabilities import Editor
 from ovh_spawner.domain.flavors import Flavor, FlavorType
 from ovh_spawner.pod import images, paths
-
-RUN_VARIABLE = "OVH_SPAWNER_RUN"
 
 _PATH = (
     f"{images.FRAMEWORK_FOLDER}/bin",
@@ -23,15 +21,13 @@ _PATH = (
 
 def editor_command(editor: Editor, prefix: str) -> list[str]:
     """Return the command that starts the editor in its container."""
-    words = _words(prefix)
-    return [*images.INIT, *(_fill(part, words) for part in editor.command)]
+    return [*images.INIT, *editor.filled(_words(prefix))[0]]
 
 
 def editor_environment(editor: Editor, flavor: Flavor, *, run: UUID, prefix: str) -> dict[str, str]:
     """Return the variables that are ours; a person's own are in a Secret."""
-    words = _words(prefix)
     found = {
-        **{name: _fill(value, words) for name, value in editor.environment},
+        **editor.filled(_words(prefix))[1],
         "HOME": paths.WORKSPACE,
         "USER": images.USER_NAME,
         "LOGNAME": images.USER_NAME,
@@ -61,10 +57,3 @@ def _words(prefix: str) -> dict[str, str]:
         "{editor}": images.EDITOR_PROGRAM,
         "{config}": images.EDITOR_CONFIG,
     }
-
-
-def _fill(text: str, words: Mapping[str, str]) -> str:
-    # Not str.format: a brace in a prefix is no placeholder.
-    for word, value in words.items():
-        text = text.replace(word, value)
-    return text

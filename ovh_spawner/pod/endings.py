@@ -10,7 +10,16 @@ from pydantic import ValidationError
 from ovh_spawner.contract.sync import SyncReport, SyncState
 from ovh_spawner.domain.states import RunState
 from ovh_spawner.pod.containers import DATA, EDITOR, GATEWAY
-from ovh_spawner.pod.record import Record, condition, container_states, limit, phase, reason, stop_order
+from ovh_spawner.pod.record import (
+    Record,
+    condition,
+    container_states,
+    limit,
+    phase,
+    read_time,
+    reason,
+    stop_order,
+)
 from ovh_spawner.pod.resources import in_words, read_size
 
 _SIGNAL = 128
@@ -58,6 +67,9 @@ def _disrupted(pod: Record) -> Ending | None:
     found = condition(pod, "DisruptionTarget")
     if found.get("status") != "True" or found.get("reason") not in _DISRUPTIONS:
         return None
+    order, decided = stop_order(pod), read_time(found.get("lastTransitionTime"))
+    if order and decided and decided > order:
+        return None  # it was stopping already
     code, why = _DISRUPTIONS[found["reason"]]
     # Until then it goes on: it has its grace to end in. A node that does not answer will never say so.
     if code != "node_lost" and not _has_ended(pod):
@@ -88,13 +100,17 @@ def _given_up(pod: Record) -> Ending | None:
             return Ending(
                 RunState.ERROR, "node_shutdown", f"The notebook was ended: its node was shut down. {_KEPT}"
             )
-        case _ if phase(pod) == "Failed" and not container_states(pod):
+        case _ if phase(pod) == "Failed" and not _has_begun(pod) and not stop_order(pod):
             return Ending(
                 RunState.ERROR,
                 "node_refused",
                 "The node that was chosen could not take the notebook. Start it again.",
             )
     return None
+
+
+def _has_begun(pod: Record) -> bool:
+    return any(not state.keys() <= {"waiting"} for state in container_states(pod).values())
 
 
 def _is_disk(message: str) -> bool:
@@ -117,7 +133,7 @@ def _disk_full(pod: Record) -> Ending:
 def _pull_failed(ended: Record | None, pod: Record) -> Ending | None:
     if not ended or ended.get("exitCode") == 0:
         return None
-    if stop_order(pod) is not None:
+    if _was_ordered(ended, pod):
         return STOPPED
     report = read_report(ended)
     if report is not None:
@@ -150,6 +166,8 @@ def read_report(ended: Record) -> SyncReport | None:
 def _editor_ended(ended: Record | None, pod: Record) -> Ending | None:
     if not ended:
         return None
+    if _was_ordered(ended, pod) or ended.get("exitCode") == 0:
+        return STOPPED
     if ended.get("reason") == "OOMKilled":
         size = read_size(limit(pod, EDITOR, "memory"))
         amount = f"more than {in_words(size)} of" if size else "too much"
@@ -159,8 +177,6 @@ def _editor_ended(ended: Record | None, pod: Record) -> Ending | None:
             f"The notebook ended: it used {amount} memory. Your files are kept; start it again, and hold less "
             "in memory at a time or choose more units.",
         )
-    if stop_order(pod) is not None or ended.get("exitCode") == 0:
-        return STOPPED
     if ended.get("reason") in {"ContainerStatusUnknown", "NodeLost"}:
         return Ending(
             RunState.ERROR, "node_lost", f"The notebook ended while its node did not answer. {_KEPT}"
@@ -182,7 +198,7 @@ def _editor_ended(ended: Record | None, pod: Record) -> Ending | None:
 def _gateway_ended(ended: Record | None, pod: Record) -> Ending | None:
     if not ended:
         return None
-    if stop_order(pod) is not None or ended.get("exitCode") == 0:
+    if _was_ordered(ended, pod) or ended.get("exitCode") == 0:
         return STOPPED
     return Ending(
         RunState.ERROR,
@@ -190,6 +206,12 @@ def _gateway_ended(ended: Record | None, pod: Record) -> Ending | None:
         f"The notebook's gateway ended unexpectedly ({_exit_words(ended)}). {_KEPT} If it happens again, tell "
         "the operator.",
     )
+
+
+def _was_ordered(ended: Record, pod: Record) -> bool:
+    """Tell whether a container ended because it was told to: one that has failed is removed afterwards, too."""
+    order, end = stop_order(pod), read_time(ended.get("finishedAt"))
+    return order is not None and (end is None or end >= order)
 
 
 def _other(pod: Record) -> Ending | None:

@@ -44,7 +44,14 @@ _CLAIM_LOST = re.compile(
     r'persistentvolumeclaim "[^"]*" (not found|is being deleted)|non-existent persistentvolume'
 )
 _INSUFFICIENT = re.compile(r"Insufficient ([A-Za-z0-9./_-]+[A-Za-z0-9])")
-_WORDS = {"cpu": "CPUs", "memory": "memory", "ephemeral-storage": "disk", "pods": "places for notebooks"}
+_TOO_MANY = {"Too many pods": "pods", "exceed max volume count": "volumes"}
+_WORDS = {
+    "cpu": "CPUs",
+    "memory": "memory",
+    "ephemeral-storage": "disk",
+    "pods": "places for notebooks",
+    "volumes": "places for disks",
+}
 
 
 def unschedulable(message: str, *, card: str, flavor: str) -> Trouble:
@@ -57,7 +64,9 @@ def unschedulable(message: str, *, card: str, flavor: str) -> Trouble:
         return Trouble("disk", "The notebook's disk is not ready yet.")
     if "volume node affinity conflict" in message:
         return Trouble("disk", "The node that the notebook's files are on has no room for it now.")
-    if missing := _INSUFFICIENT.findall(message):
+    missing = _INSUFFICIENT.findall(message)
+    missing += [name for words, name in _TOO_MANY.items() if words in message]
+    if missing:
         return _no_room(list(dict.fromkeys(missing)), card)
     kind = f"flavor {flavor}" if flavor else "this notebook"
     return Trouble(

@@ -11,7 +11,7 @@ from ovh_spawner.cli import network_targets
 from ovh_spawner.cli.check_network import EXIT_WRONG, check_network
 from ovh_spawner.cli.reach import Finding, Outcome, Target, reach_all
 from ovh_spawner.constants import ENV_SETTINGS
-from ovh_spawner.pod.labels import COMPONENT, NOTEBOOK, RUN
+from ovh_spawner.pod.labels import COMPONENT, NOTEBOOK, PART_OF, RUN
 from tests.pod.restricted import violations
 from tests.support.kubernetes_shapes import mistakes
 
@@ -156,6 +156,9 @@ def test_the_job_is_treated_as_a_notebook_and_has_a_policy_of_its_own(settings_f
     chosen = objects["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"]
     assert chosen == {key: labels[key] for key in (NOTEBOOK, RUN)}
     assert labels[COMPONENT] == "notebook"
+    # The service finds its own objects by it; this is no run of its ledger.
+    assert all(PART_OF not in (item["metadata"].get("labels") or {}) for item in objects.values())
+    assert PART_OF not in labels
     assert violations(objects["Job"]["spec"]["template"]["spec"]) == []
     assert [found for item in objects.values() for found in mistakes(item)] == []
     assert "--denied" in container["command"]

@@ -16,7 +16,13 @@ CPU = {"flavor": "ai1-1-cpu", "cpu": 1}
 ENDED = {"STOPPED", "FAILED", "ERROR", "SYNC_FAILED"}
 
 
-def spec(*, editor: str = "jupyterlab", bucket: str = "", resources: dict[str, Any] = CPU) -> dict[str, Any]:
+def spec(
+    *,
+    editor: str = "jupyterlab",
+    bucket: str = "",
+    resources: dict[str, Any] = CPU,
+    framework: dict[str, str] = FRAMEWORK,
+) -> dict[str, Any]:
     """What is posted to the API."""
     volume = {
         "mountPath": "/workspace/data",
@@ -24,7 +30,7 @@ def spec(*, editor: str = "jupyterlab", bucket: str = "", resources: dict[str, A
         "dataStore": {"alias": "DEMO", "container": bucket},
     }
     return {
-        "env": {"editorId": editor, **FRAMEWORK},
+        "env": {"editorId": editor, **framework},
         "resources": resources,
         "volumes": [volume] if bucket else [],
     }

@@ -151,3 +151,14 @@ def _saved_at_last(made, bucket):
         if made.status["state"] == "SYNC_FAILED":
             made.owner.api("POST", f"notebook/{made.id}/datasync", json={"direction": "push"})
         return False
+
+
+def test_an_image_that_cannot_be_pulled_fails_soon_and_says_so(installed):
+    elsewhere = {"frameworkId": "conda", "frameworkVersion": "conda-py310-cpu"}
+    with notebook(installed, "imageless", framework=elsewhere) as made:
+        status = made.wait("FAILED", "ERROR")
+
+        assert "image" in status["info"]["message"].lower()
+        assert "Traceback" not in status["info"]["message"]
+        assert made.usage()["minutes"] == 0
+        made.wait_clean()

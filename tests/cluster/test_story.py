@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.cluster import notebook_images
+from tests.cluster.notebooks import notebook
 from tests.support.git_server import git_server
 from tests.support.jupyter import LabSession
 from tests.support.pages import problems_on
@@ -37,7 +39,7 @@ print(home, os.getuid(), os.getgid())
 print(os.environ["GREETING"])
 print((home / "data/temperatures.csv").read_text().strip(), (home / "code/README.md").read_text())
 print(pathlib.Path("/var/run/secrets/kubernetes.io").exists())
-print(sorted(name for name in os.environ if "TOKEN" in name or "KUBERNETES" in name or "SECRET" in name))
+print(sorted(name for name in os.environ if "TOKEN" in name or "SECRET" in name or "JUPYTERHUB" in name))
 (home / "data/result.txt").write_text("42")
 """
 
@@ -120,3 +122,36 @@ def _delete(installed, person, notebook: str) -> None:
             what=f"its {kind} to be gone",
         )
     assert installed.store.get("weather", "result.txt") == b"42"
+
+
+def test_vs_code_runs_as_well(installed, cluster):
+    notebook_images.load(cluster, "vscode")
+    with notebook(installed, "fay", editor="vscode", bucket="code") as made:
+        url = made.wait("RUNNING")["url"]
+        page = wait_for(
+            lambda: (p := made.owner.get(url)) and "workbench" in p.text and p, what="VS Code's page"
+        )
+        made.write("typed")
+        made.stop()
+        made.wait("STOPPED")
+
+        assert str(page.url).startswith(url)
+        assert installed.store.get("code", "written.txt") == b"typed"
+
+
+def test_a_notebook_waits_in_plain_words_until_a_gpu_is_there(installed, cluster, machine):
+    gpus = {"flavor": "ai1-1-gpu", "gpu": 1}
+    with notebook(installed, "gil", resources=gpus) as made:
+        said = wait_for(
+            lambda: "GPU" in (m := made.status["info"]["message"]) and m, what="the reason", seconds=90
+        )
+        simulated = {"nvidia.com/gpu": "1"}
+        change = {"status": {"capacity": simulated, "allocatable": simulated}}
+        cluster.api.patch("nodes", machine.node.name, change, part="status")
+        made.wait("RUNNING")
+        editor = next(c for c in made.pod()["spec"]["containers"] if c["name"] == "editor")
+        made.stop()
+        made.wait("STOPPED")
+
+        assert "nvidia.com" not in said
+        assert editor["resources"]["limits"]["nvidia.com/gpu"] == "1"

@@ -97,6 +97,10 @@ def history(tmp_path):
     with git_server(tmp_path / "server") as git:
         git.create("repo", files={"README.md": "hello"})
         work = git.works / "repo"
+        for repository in (work, git.root / "repo.git"):
+            # Random bytes have no likeness to look for.
+            run_git("config", "core.bigFileThreshold", "1k", cwd=repository)
+            run_git("config", "core.compression", "0", cwd=repository)
         for _ in range(REVISIONS):
             (work / "model.bin").write_bytes(os.urandom(REVISION_BYTES))
             run_git("add", "--all", cwd=work)

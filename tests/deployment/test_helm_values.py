@@ -65,6 +65,8 @@ def test_no_value_is_one_that_the_chart_has_never_heard_of(values):
     need("z2jh", given, f"{ENV_SCHEMA} names the chart's values.schema.yaml; its values.yaml lies beside it")
     defaults = _load(Path(given).with_name("values.yaml"))
     free = {
+        "config",
+        "extraConfig",
         "extraEnv",
         "extraFiles",
         "extraLabels",

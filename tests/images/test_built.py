@@ -91,7 +91,7 @@ def test_jupyterlab_starts(jupyterlab):
 
 def test_vs_code_starts():
     with container_of(NOTEBOOKS[1]) as running:
-        assert running.says(images.EDITOR_PROGRAM, "--version").split()[0][0].isdigit()
+        assert running.says(images.EDITOR_PROGRAM, "--version").splitlines()[-1][0].isdigit()
         # Its native modules load: a terminal needs one of them.
         node = f"{images.EDITORS_FOLDER}/vscode/lib/node"
         modules = (

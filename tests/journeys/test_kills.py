@@ -85,9 +85,9 @@ def test_killed(broken, moment, program):
         assert broken.life.wait("STOPPED", "FAILED", "ERROR")
     else:
         _come_to_an_end(broken)
+    ended = broken.check(what=f"{program}, kill -9", when=moment, file=text)
     if moment == "running" and program not in ENDING:
-        assert broken.life.runs()[0]["state"] == "STOPPED", "the notebook went on until it was stopped"
-    broken.check(what=f"{program}, kill -9", when=moment, file=text)
+        assert ended == "STOPPED", "the notebook went on until it was stopped"
 
 
 @pytest.mark.parametrize("moment", TERM_CASES)

@@ -133,6 +133,8 @@ def test_a_user_may_have_run_something_once_the_editor_was_started():
         (record(phase="Running", gateway=ended(1), editor=RUNNING), RunState.ERROR, "gateway_ended",
          "The notebook's gateway ended unexpectedly (exit code 1)."),
         (record(phase="Failed"), RunState.ERROR, "node_refused", "Start it again."),
+        (record(phase="Failed", reason="UnexpectedAdmissionError", editor=waiting("PodInitializing")),
+         RunState.ERROR, "node_refused", "Start it again."),
     ],
 )  # fmt: skip
 def test_an_end_is_told_in_one_sentence_with_what_to_do(pod, state, code, said):
@@ -151,18 +153,45 @@ def test_an_end_is_told_in_one_sentence_with_what_to_do(pod, state, code, said):
         record(phase="Failed", is_stopping=True, gateway=ended(0), editor=ended(143)),
         record(phase="Failed", is_stopping=True, data=ended(1)),
         record(phase="Running", gateway=ended(0), editor=RUNNING),
+        # Removed before anything of it had begun.
+        record(phase="Failed", is_stopping=True),
+        # Its node was drained while it was stopping already.
+        record(
+            {**disruption("EvictionByEvictionAPI"), "lastTransitionTime": "2026-03-01T12:29:59Z"},
+            phase="Failed", is_stopping=True, editor=ended(143),
+        ),
     ],
-)
+)  # fmt: skip
 def test_what_was_ordered_or_ended_well_is_a_stop(pod):
     end = read_pod(pod).end
 
     assert (end.state, end.code, end.message) == (RunState.STOPPED, "", "")
 
 
-def test_too_much_memory_is_told_even_when_the_stop_was_ordered():
-    pod = record(phase="Failed", is_stopping=True, editor=ended(137, "OOMKilled"))
+BEFORE = "2026-03-01T12:29:29Z"
+"""A second before the pod's deletion was asked for."""
 
-    assert read_pod(pod).end.code == "out_of_memory"
+
+@pytest.mark.parametrize(
+    ("containers", "code"),
+    [
+        ({"editor": ended(137, "OOMKilled", at=BEFORE)}, "out_of_memory"),
+        ({"editor": ended(1, at=BEFORE)}, "editor_ended"),
+        ({"gateway": ended(1, at=BEFORE)}, "gateway_ended"),
+        ({"data": ended(1, at=BEFORE)}, "pull_failed"),
+    ],
+)
+def test_a_pod_that_is_removed_after_it_failed_has_failed(containers, code):
+    assert read_pod(record(phase="Running", is_stopping=True, **containers)).end.code == code
+
+
+def test_a_kernel_that_used_too_much_memory_does_not_make_a_later_stop_a_failure():
+    # The runtime keeps the reason of the container's first such event, whatever ends it in the end.
+    for exit_code in (0, 143, 137):
+        pod = record(phase="Failed", is_stopping=True, editor=ended(exit_code, "OOMKilled"))
+        assert read_pod(pod).end.state is RunState.STOPPED
+    alone = record(phase="Running", editor=ended(0, "OOMKilled"))
+    assert read_pod(alone).end.state is RunState.STOPPED
 
 
 def test_a_notebook_that_is_asked_to_make_room_goes_on_until_its_editor_has_ended():
@@ -211,6 +240,10 @@ def test_a_pull_without_a_report_is_told_all_the_same(data, state, said):
          "no_capacity", "No node has a free V100S now. The notebook starts when one is free.", False),
         ("0/2 nodes are available: 1 Insufficient cpu, 2 Insufficient memory.", "no_capacity",
          "No node has enough free CPUs and memory now.", False),
+        ("0/2 nodes are available: 2 Too many pods.", "no_capacity",
+         "No node has enough free places for notebooks now.", False),
+        ("0/2 nodes are available: 2 node(s) exceed max volume count.", "no_capacity",
+         "No node has enough free places for disks now.", False),
         ("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.", "no_node",
          "No node of the cluster that may run flavor ai1-1-gpu is in service.", False),
         ("0/2 nodes are available: 2 node(s) had volume node affinity conflict.", "disk",

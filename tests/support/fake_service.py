@@ -195,8 +195,11 @@ class _Internal(RequestHandler):
         self._status(path.split("/")[1])
 
     def get(self, path: str) -> None:
-        user, server = self.get_argument("user"), self.get_argument("server")
-        if path == "spawn-page":
+        user, server = self.get_argument("user"), self.get_argument("server", "")
+        if path == "home-page":
+            known = {name: n for (owner, name), n in self.service.notebooks.items() if owner == user}
+            self.finish({"notebooks": {name: self.service.brief(n) for name, n in known.items()}})
+        elif path == "spawn-page":
             self.finish(self.service.spawn_page(user, server))
         elif known := self.service.notebooks.get((user, server)):
             self.finish(self.service.brief(known))

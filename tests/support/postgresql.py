@@ -31,10 +31,11 @@ class PostgresqlServer:
         self._account = account
         self._databases = 0
 
-    def start(self) -> None:
+    def start(self, *, durable: bool = False) -> None:
         data = str(self._folder / "data")
         self._run("initdb", "-D", data, "-U", "tests", "-A", "trust", "--no-sync", "-E", "UTF8")
-        options = f"-c listen_addresses='' -c unix_socket_directories={self._folder} -c fsync=off"
+        fsync = "on" if durable else "off"
+        options = f"-c listen_addresses='' -c unix_socket_directories={self._folder} -c fsync={fsync}"
         self._run("pg_ctl", "-D", data, "-w", "-l", str(self._folder / "log"), "-o", options, "start")
 
     def stop(self) -> None:
@@ -61,7 +62,8 @@ class PostgresqlServer:
 
 
 @contextmanager
-def postgresql_server(programs: Path) -> Iterator[PostgresqlServer]:
+def postgresql_server(programs: Path, *, durable: bool = False) -> Iterator[PostgresqlServer]:
+    """Run a server; tests need none that survives a power cut, ``durable`` ones do."""
     # The path of a unix socket has a limit of about 100 bytes, so the folder is short.
     folder = Path(tempfile.mkdtemp(prefix="ovhpg-", dir="/tmp"))
     account: list[str] = []
@@ -71,7 +73,7 @@ def postgresql_server(programs: Path) -> Iterator[PostgresqlServer]:
         account = ["setpriv", "--reuid=nobody", "--clear-groups"]
     server = PostgresqlServer(programs, folder, account)
     try:
-        server.start()
+        server.start(durable=durable)
         try:
             yield server
         finally:

@@ -47,6 +47,8 @@ class _Cluster:
             "fsid": self.fsid,
             "mon_host": f"[{self.monitor}]",
             **{f"auth_{whose}_required": "none" for whose in ("cluster", "service", "client")},
+            # The gateway asks its monitor for encryption, which needs keys.
+            **{f"ms_mon_{whose}_mode": "crc" for whose in ("cluster", "service", "client")},
             "osd_pool_default_size": 1,
             "osd_pool_default_min_size": 1,
             "osd_pool_default_pg_num": 4,

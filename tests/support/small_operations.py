@@ -159,6 +159,9 @@ class Notebooks:
     async def find_by_server(self, user, server_name):
         return None
 
+    async def find_of_user(self, user):
+        return {}
+
 
 def _run() -> RunView:
     return RunView(

@@ -4,11 +4,13 @@ SQLAlchemy's own adapter makes four (cursor, execute, fetch, close), one more to
 already committed. A trip is two switches of threads; together they took most of the time of a short transaction.
 """
 
+import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_connection,
@@ -21,9 +23,10 @@ BEGIN = "ovh_begin"
 _Execute = Callable[[sqlite3.Connection, str, Any], sqlite3.Cursor]
 
 
-def connect(dialect: Dialect, _record: object, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
-    """Open a connection (SQLAlchemy's event ``do_connect``)."""
-    made: Any = dialect.connect(*arguments, **options)
+def connect(dialect: Dialect, *event: Any) -> Any:
+    """Open a connection (SQLAlchemy's event ``do_connect``: the pool's record, arguments, options)."""
+    _record, arguments, options = event
+    made: Any = dialect.connect(*arguments, **options, async_creator_fn=_open)
     return _Connection(made.dbapi, made._connection)  # noqa: SLF001
 
 
@@ -31,6 +34,17 @@ def begin(connection: Connection) -> None:
     """Let a transaction begin (SQLAlchemy's event ``begin``): said together with its first statement."""
     adapted: Any = connection.connection.dbapi_connection
     adapted.begins = connection.get_execution_options().get(BEGIN, "BEGIN")
+
+
+async def _open(*arguments: Any, **options: Any) -> aiosqlite.Connection:
+    connection = aiosqlite.connect(*arguments, **options)
+    connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does
+    try:
+        return await connection
+    except sqlite3.Error:
+        # Its thread still has something to say, and must not say it to a loop that has ended meanwhile.
+        await asyncio.to_thread(connection._thread.join)  # noqa: SLF001
+        raise
 
 
 class _Cursor(AsyncAdapt_aiosqlite_cursor):

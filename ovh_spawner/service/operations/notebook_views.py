@@ -1,5 +1,6 @@
 """From the ledger's rows to what can be shown of notebooks: a whole page with a fixed number of queries."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote
@@ -110,7 +111,18 @@ def view_sync(sync: SyncRecord) -> DataSyncView:
 
 async def brief_notebook(unit: UnitOfWork, standing: Standing) -> NotebookBrief:
     """Return where a notebook stands, for the hub's pages."""
-    syncs = await unit.syncs.list_open(standing.notebook.id)
+    return _brief(standing, await unit.syncs.list_open(standing.notebook.id))
+
+
+async def brief_notebooks(unit: UnitOfWork, standings: Sequence[Standing]) -> dict[str, NotebookBrief]:
+    """Return where notebooks stand, by the names of their servers."""
+    syncs = defaultdict(list)
+    for sync in await unit.syncs.list_open():
+        syncs[sync.notebook].append(sync)
+    return {s.notebook.server_name: _brief(s, syncs[s.notebook.id]) for s in standings}
+
+
+def _brief(standing: Standing, syncs: Sequence[SyncRecord]) -> NotebookBrief:
     _code, message = notebook_status(standing.state, standing.run, syncs)
     return NotebookBrief(
         notebook=standing.notebook.id,

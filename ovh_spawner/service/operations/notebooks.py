@@ -24,7 +24,7 @@ from ovh_spawner.service.operations.hub_orders import HubOrders
 from ovh_spawner.service.operations.means import Means
 from ovh_spawner.service.operations.notebook_changes import NotebookChanges
 from ovh_spawner.service.operations.notebook_records import find_server_notebook, new_notebook
-from ovh_spawner.service.operations.notebook_views import brief_notebook, view_notebooks
+from ovh_spawner.service.operations.notebook_views import brief_notebook, brief_notebooks, view_notebooks
 from ovh_spawner.service.operations.run_books import record_transition
 from ovh_spawner.service.operations.run_opening import open_run
 from ovh_spawner.service.operations.specs import resolution_context
@@ -196,6 +196,13 @@ class NotebookOperations:
         async with self._means.ledger.reading() as unit:
             record = await find_server_notebook(unit, self._means, user=user, server_name=server_name)
             return await brief_notebook(unit, await standing_of(unit, record)) if record else None
+
+    async def find_of_user(self, user: str) -> dict[str, NotebookBrief]:
+        """Return where the notebooks behind a user's servers of this hub stand."""
+        wanted = NotebookFilter(owner=user, hub=self._means.settings.deployment.hub_id)
+        async with self._means.ledger.reading() as unit:
+            found = await unit.notebooks.list_page(DEFAULT_PROJECT, wanted)
+            return await brief_notebooks(unit, [Standing(*pair) for pair in found])
 
     async def get_for_open(self, actor: Actor, notebook: UUID) -> NotebookView:
         """Return a notebook that this person may open in the browser: its owner, nobody else.

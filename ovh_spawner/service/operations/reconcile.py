@@ -36,10 +36,6 @@ VANISHED = "The notebook's process has ended unexpectedly. Its files are kept; s
 NEVER_CAME = "The notebook's process did not start in time. Start it again."
 
 
-BY_THE_CLUSTER = frozenset({"preempted", "drained", "evicted", "node_lost", "node_shutdown"})
-"""Ends that the cluster ordered: a person reads why."""
-
-
 class Reconciler:
     """One round looks at everything that is not finished."""
 
@@ -85,10 +81,10 @@ class Reconciler:
             notebook = await unit.notebooks.find(run.notebook) if run else None
         if run is None or notebook is None or notebook.deletion is not Deletion.NO:
             return
-        if run.is_open:
-            await self._look(run)
-        else:
-            await self._look_at_ended(run)
+        try:
+            await (self._look(run) if run.is_open else self._look_at_ended(run))
+        except NotYetError as exc:
+            logger.info("run_waits", run=str(run.id), reason=exc.message)
 
     async def _batches(self, ids: Sequence[UUID]) -> AsyncIterator[list[RunRecord]]:
         """Read runs a few at a time, as they are by then: there may be a hundred thousand of them."""
@@ -114,7 +110,8 @@ class Reconciler:
             return
         evidence = await self._means.runner.observe_run(run.notebook, run.id)
         before, run = run, await self._sightings.take(run, evidence)
-        if run.state is not before.state:
+        if run is not before:
+            # Told once, when the pod is ready: the pull is over then.
             await keep_pull(self._means, run.notebook, run.id)
         if not run.is_open:
             return
@@ -132,7 +129,9 @@ class Reconciler:
         """Keep the proof of life; catch up on what the hub could not report."""
         now = self._means.now()
         seen_at = min(evidence.seen_at or now, now)
-        if evidence.is_responsive and seen_at > run.last_alive_at:
+        # The gateways of a cluster tell as often themselves: most of the time there is nothing to write.
+        often = self._means.settings.service.heartbeat_seconds if evidence.source is Source.CLUSTER else 0
+        if evidence.is_responsive and seen_at > run.last_alive_at + timedelta(seconds=often):
             async with self._means.ledger.writing() as unit:
                 await unit.runs.prove_alive(run.id, seen_at)
         if run.state is RunState.STOPPING:
@@ -182,9 +181,6 @@ class Reconciler:
         source = evidence.source if evidence.ended_at else Source.RECONCILE
         is_stop = run.state is RunState.STOPPING or evidence.ordered or evidence.exit_code == 0
         state = evidence.end or (RunState.STOPPED if is_stop else RunState.FAILED)
-        if run.state is RunState.STOPPING and evidence.code not in BY_THE_CLUSTER:
-            # What was ordered has come, whatever a container's last code was.
-            state = RunState.STOPPED
         end = Transition(state, source, at)
         if state is not RunState.STOPPED:
             end = replace(end, code=evidence.code, message=evidence.message or VANISHED)

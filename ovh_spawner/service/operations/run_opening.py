@@ -34,14 +34,14 @@ async def open_run(
         raise await refusal(unit, standing)
     run = _new_run(means, notebook, attempt)
     if run.gpus:
-        await _check_quota(unit, means, run, actor)
+        await _check_quota(unit, means, run, actor=actor)
     await unit.runs.open(run, Source.API if attempt is None else Source.HUB)
     if notebook.spec.volumes:
         await unit.syncs.add(_pull_of(run))
     return run
 
 
-async def _check_quota(unit: UnitOfWork, means: Means, run: RunRecord, actor: Actor) -> None:
+async def _check_quota(unit: UnitOfWork, means: Means, run: RunRecord, *, actor: Actor) -> None:
     limit = means.settings.project.gpu_quota
     used = await unit.runs.gpus_held(run.project)
     # Who holds them is asked for only when it is told: a refusal is rare, and the list is long.

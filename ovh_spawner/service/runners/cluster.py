@@ -6,7 +6,7 @@ library brings what is hard to get right, the ways to sign in.
 
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -99,7 +99,7 @@ class Cluster:
 
     async def watch(
         self, resource: Resource, *, labels: str, version: str, seconds: int
-    ) -> AsyncIterator[Json]:
+    ) -> AsyncGenerator[Json]:
         """Yield what changes after ``version``; ends when the server ends it.
 
         Raises:

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from ovh_spawner.contract.sync import SyncProgress, VolumeProgress
+from ovh_spawner.errors import OVHSpawnerError
 from ovh_spawner.pod.containers import DATA
 from ovh_spawner.service.runners.cluster import Cluster
 
@@ -32,7 +33,11 @@ class ProgressLogs:
         read_at, known = self._known.get(uid, (0.0, ()))
         if read_at and time.monotonic() - read_at < PAUSE:
             return known
-        line = await self._cluster.last_log_line(name, DATA, max_bytes=LINE_BYTES)
+        try:
+            line = await self._cluster.last_log_line(name, DATA, max_bytes=LINE_BYTES)
+        except OVHSpawnerError:
+            # Not begun, gone, or not answered: nothing is decided by progress.
+            line = ""
         found = _volumes_in(line) or known
         while len(self._known) >= REMEMBERED:
             del self._known[next(iter(self._known))]

@@ -27,6 +27,7 @@ from ovh_spawner.service.runners.cluster_progress import ProgressLogs
 from ovh_spawner.service.runners.job_facts import (
     JobEnd,
     end_of_job,
+    has_ended,
     last_words_of,
     own_pods,
     waits_since,
@@ -113,6 +114,10 @@ class ClusterSyncs:
             pods, end = own_pods(self._watch.pods_of_sync(sync), job), end_of_job(job)
             if end is None:
                 return await self._observe_running(sync, pods)
+            if not has_ended(pods):
+                # The picture may be behind the Job.
+                listed = await self._cluster.list(PODS, labels=f"{selector()},{SYNC}={sync}")
+                pods = own_pods(listed["items"], job)
             return await self._observe_ended(sync, pods, end)
         except NotYetError:
             return SyncEvidence(SyncLife.UNKNOWN)
@@ -121,6 +126,13 @@ class ClusterSyncs:
         """Order the end of the Job and its pod."""
         await self._cluster.remove(JOBS, sync_name(sync), propagationPolicy="Background")
         await self.forget(sync)
+
+    async def end_all(self, notebook: UUID) -> None:
+        """Remove every Job of the notebook: a claim cannot go while a pod of one is there, ended or not."""
+        labels = selector(component=Component.SYNC.value, notebook=str(notebook))
+        for job in (await self._cluster.list(JOBS, labels=labels))["items"]:
+            if sync := label_id(job, SYNC):
+                await self.end(sync)
 
     async def forget(self, sync: UUID) -> None:
         """Remove the credentials and the way to the data stores; the Job stays for its log."""

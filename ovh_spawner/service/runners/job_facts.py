@@ -60,9 +60,15 @@ def end_of_job(job: Json) -> JobEnd | None:
 
 
 def own_pods(pods: Sequence[Json], job: Json) -> list[Json]:
-    """Return the pods of this Job, not of an earlier one of its name."""
+    """Return the pods of this Job, not of an earlier one of its name; the newest last."""
     uid = job["metadata"]["uid"]
-    return [pod for pod in pods if pod["metadata"]["labels"].get(CONTROLLER, uid) == uid]
+    own = [pod for pod in pods if pod["metadata"]["labels"].get(CONTROLLER, uid) == uid]
+    return sorted(own, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+
+
+def has_ended(pods: Sequence[Json]) -> bool:
+    """Tell whether there are pods and the newest one's data sync has ended."""
+    return bool(pods) and "terminated" in container_states(pods[-1]).get(DATA, {})
 
 
 def last_words_of(pods: Sequence[Json], sync: UUID) -> LastWords:

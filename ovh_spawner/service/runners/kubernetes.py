@@ -153,15 +153,13 @@ class KubernetesRunner:
         report = read_report(ended) if ended else None
         if report:
             return PullEvidence(finished=True, volumes=tuple(report.volumes))
-        try:
-            return PullEvidence(finished=ended is not None, volumes=await self._logs.read(pod))
-        except NotYetError:
-            return None
+        return PullEvidence(finished=ended is not None, volumes=await self._logs.read(pod))
 
     async def end_processes(self, notebook: UUID, run: UUID) -> None:
         await self._objects.end_pod(notebook, run)
 
     async def remove_files(self, notebook: UUID) -> None:
+        await self._syncs.end_all(notebook)
         await self._objects.remove_claim(notebook)
 
     async def check(self, volumes: Sequence[SyncVolume], *, seconds: float) -> SyncReport | None:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -56,6 +57,8 @@ class PodWatch:
         self._cluster = cluster
         self._now = now
         self._pods: dict[str, Json] = {}
+        self._groups: dict[str, dict[str, Json]] = {}
+        """The same pods by the id of the run or data sync that they are of."""
         self._ended: OrderedDict[UUID, RunEvidence] = OrderedDict()
         self._version = ""
         self._proof: _Proof | None = None
@@ -98,28 +101,34 @@ class PodWatch:
         return self._ended.get(run)
 
     def pod_of(self, run: UUID) -> Json | None:
-        return next((p for p in self._of(RUN, run) if not p["metadata"]["labels"].get(SYNC)), None)
+        return next(iter(self._groups.get(str(run), {}).values()), None)
 
     def pods_of_sync(self, sync: UUID) -> list[Json]:
-        """Return the pods of a data sync's Job, the newest last."""
-        return sorted(self._of(SYNC, sync), key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+        return list(self._groups.get(str(sync), {}).values())
 
     def runs(self) -> dict[UUID, UUID]:
         """Return the notebooks of all runs that have a pod."""
         found = {}
         for pod in self._pods.values():
-            run, notebook = label_id(pod, RUN), label_id(pod, NOTEBOOK)
-            if run and notebook and not pod["metadata"]["labels"].get(SYNC):
+            run, notebook = _run_of(pod), label_id(pod, NOTEBOOK)
+            if run and notebook:
                 found[run] = notebook
         return found
 
-    def take(self, pod: Json) -> None:
-        """Put a pod's record, read directly, into the picture."""
-        self._pods[pod["metadata"]["name"]] = _trimmed(pod)
+    def _put(self, pod: Json) -> None:
+        name = pod["metadata"]["name"]
+        self._drop(name)
+        self._pods[name] = pod
+        self._groups.setdefault(_owner(pod), {})[name] = pod
 
-    def _of(self, label: str, value: UUID) -> list[Json]:
-        wanted = str(value)
-        return [pod for pod in self._pods.values() if pod["metadata"]["labels"].get(label) == wanted]
+    def _drop(self, name: str) -> None:
+        pod = self._pods.pop(name, None)
+        if pod is None:
+            return
+        group = self._groups[_owner(pod)]
+        del group[name]
+        if not group:
+            del self._groups[_owner(pod)]
 
     def _is_fresh(self) -> bool:
         return self._proof is not None and time.monotonic() - self._proof.tick < FRESH_SECONDS
@@ -127,15 +136,17 @@ class PodWatch:
     async def _look(self) -> None:
         await self.refresh()
         # A watch that breaks off is followed by one that goes on where it stopped.
-        async for event in self._cluster.watch(
-            PODS, labels=OURS, version=self._version, seconds=WATCH_SECONDS
-        ):
-            self._take_event(event)
+        watch = self._cluster.watch(PODS, labels=OURS, version=self._version, seconds=WATCH_SECONDS)
+        async with aclosing(watch) as events:
+            async for event in events:
+                self._take_event(event)
 
     async def _list(self) -> None:
         asked = _Proof(self._now(), time.monotonic())
         found = await self._cluster.list(PODS, labels=OURS)
-        before, self._pods = self._pods, {p["metadata"]["name"]: _trimmed(p) for p in found["items"]}
+        before, self._pods, self._groups = self._pods, {}, {}
+        for each in found["items"]:
+            self._put(_trimmed(each))
         self._version = found["metadata"]["resourceVersion"]
         # What is not in the list was gone when it was asked for.
         self._proof = asked
@@ -155,16 +166,16 @@ class PodWatch:
             case "BOOKMARK":
                 return
             case "DELETED":
-                self._pods.pop(pod["metadata"]["name"], None)
+                self._drop(pod["metadata"]["name"])
                 self._bury(_trimmed(pod))
             case _:
-                self._pods[pod["metadata"]["name"]] = _trimmed(pod)
+                self._put(_trimmed(pod))
                 self._tell(pod)
 
     def _bury(self, pod: Json) -> None:
         """Remember the last that was known of a pod whose object is gone."""
-        run = label_id(pod, RUN)
-        if run is None or pod["metadata"]["labels"].get(SYNC) or self._proof is None:
+        run = _run_of(pod)
+        if run is None or self._proof is None:
             return
         last = evidence_of(pod, seen_at=self._proof.at)
         self._ended[run] = replace(last, life=RunLife.GONE, remains=False)
@@ -173,9 +184,18 @@ class PodWatch:
         self._changed(run)
 
     def _tell(self, pod: Json) -> None:
-        run = label_id(pod, RUN)
-        if run and not pod["metadata"]["labels"].get(SYNC):
+        if run := _run_of(pod):
             self._changed(run)
+
+
+def _owner(pod: Json) -> str:
+    labels = pod["metadata"]["labels"]
+    return str(labels.get(SYNC) or labels.get(RUN, ""))
+
+
+def _run_of(pod: Json) -> UUID | None:
+    """Return the run whose notebook a pod is; None for a data sync's."""
+    return None if pod["metadata"]["labels"].get(SYNC) else label_id(pod, RUN)
 
 
 def _trimmed(pod: Json) -> Json:

@@ -5,7 +5,6 @@ Everything is found by the state folder's path, so nothing of anybody else is to
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -62,7 +61,8 @@ def remove(state: Path) -> None:
         Bridge(int(number)).remove()
     cgroups.remove(group)
     _remove_legacy_logs(state)
-    shutil.rmtree(state, ignore_errors=True)
+    # Images are tens of thousands of files, and rm is several times as fast as shutil.
+    subprocess.run(["rm", "-rf", "--one-file-system", state], check=False)
 
 
 def _end_processes_of(state: Path) -> bool:

@@ -12,11 +12,12 @@ from tests.support.waiting import wait_for
 def killed(cluster, running_service, running_hub):
     """Notebooks in every situation, the hub killed, what happened meanwhile, and the hub started again."""
     api, hub = cluster, running_hub
-    names = ("stopping", "pending", "running", "vanished", "crashed", "quiet", "ending")
+    names = ("stopping", "pending", "running", "vanished", "crashed", "quiet", "ending", "ordered")
     world = SimpleNamespace(**{name: Notebook(hub, running_service) for name in names})
-    for name in ("stopping", "running", "vanished", "crashed", "quiet", "ending"):
+    started = [name for name in names if name != "pending"]
+    for name in started:
         getattr(world, name).start()
-    for name in ("stopping", "running", "vanished", "crashed", "quiet", "ending"):
+    for name in started:
         hub.wait_for_ready(getattr(world, name).user)
     api.set_life(world.stopping.pod, stop_takes=8.0)
     api.set_life(world.ending.pod, stop_takes=4.0)
@@ -27,7 +28,11 @@ def killed(cluster, running_service, running_hub):
     wait_for(lambda: api.get("pods", world.pending.pod), what="the pending pod")
     api.set_life(until="ready")
 
+    api.go_down()
+    world.ordered.stop()
+    wait_for(lambda: "STOPPING" in world.ordered.states(), what="the order to be recorded")
     hub.kill()
+    api.come_up()
 
     api.remove("pods", world.vanished.pod)
     api.finish(world.crashed.pod, "editor", exit_code=137, reason="OOMKilled")
@@ -92,6 +97,13 @@ def test_a_notebook_that_ended_meanwhile_keeps_its_grace(killed, cluster, hub):
     wait_for(killed.ending.ends, what="the end to be reported")
     assert killed.ending.pod not in cluster.killed
     assert [end["state"] for end in killed.ending.ends()] == ["STOPPED"]
+
+
+def test_a_stop_that_never_reached_the_cluster_is_brought_to_it(killed, cluster, hub):
+    hub.wait_for_stopped(killed.ordered.user)
+
+    assert cluster.get("pods", killed.ordered.pod) is None
+    assert killed.ordered.states() == ["RUNNING", "STOPPING", "STOPPED"]
 
 
 def test_a_restart_asks_for_all_pods_at_once_and_for_none_alone(killed, cluster, hub):

@@ -71,12 +71,14 @@ def test_a_notebook_that_ends_by_itself_keeps_its_whole_grace(api, hub, notebook
 
 
 def test_a_lost_answer_to_the_create_is_not_a_second_pod(api, hub, notebook):
+    api.set_life(until="created")
     api.lose_reply("create", "pods")
-
     notebook.start()
+    wait_for(lambda: len(api.requests("create", "pods", notebook.pod)) == 2, what="the second try")
+
+    api.set_life(notebook.pod, until="ready")
     hub.wait_for_ready(notebook.user)
 
-    assert len(api.requests("create", "pods", notebook.pod)) == 2
     assert notebook.states() == ["RUNNING"]
     assert notebook.pod not in api.kubelet.record.ended
 

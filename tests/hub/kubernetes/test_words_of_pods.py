@@ -4,6 +4,14 @@ import pytest
 
 from tests.support.waiting import wait_for
 
+BUCKET = {
+    "id": "6f1f34e0-65d9-4f9d-8d0c-5a4b7cbb9d01",
+    "mountPath": "/workspace/data",
+    "path": "/claim/home/data",
+    "permission": "RW",
+    "source": {"type": "folder", "alias": "DEMO", "root": "/nowhere", "container": "books"},
+}
+
 
 @pytest.fixture
 def patient(hub):
@@ -72,15 +80,7 @@ def test_a_cluster_without_room_says_what_is_missing_and_who_waits(api, service,
 
 
 def test_a_pull_that_its_owner_can_mend_says_how(api, service, notebook, patient):
-    service.pull_volumes = [
-        {
-            "id": "6f1f34e0-65d9-4f9d-8d0c-5a4b7cbb9d01",
-            "mountPath": "/workspace/data",
-            "path": "/claim/home/data",
-            "permission": "RW",
-            "source": {"type": "folder", "alias": "DEMO", "root": "/nowhere", "container": "books"},
-        }
-    ]
+    service.pull_volumes = [BUCKET]
     api.set_life(data_exit=1, data_message=_report("There is no bucket 'books'."))
 
     said = patient(notebook)
@@ -151,6 +151,28 @@ def test_progress_is_told_in_plain_words(api, hub, service, notebook):
     assert "Reserving resources" in lines
     assert any("Starting Fake editor" in line for line in lines), lines
     assert not [line for line in lines if "node-1" in line or "Successfully assigned" in line]
+
+
+def test_a_pull_is_told_as_the_service_sees_it(api, hub, service, notebook):
+    service.pull_volumes = [BUCKET]
+    service.pull_progress = [
+        {
+            "volume": BUCKET["id"],
+            "mountPath": "/workspace/data",
+            "info": "books@DEMO",
+            "state": "RUNNING",
+            "transferredBytes": 10**9,
+            "totalBytes": 2 * 10**9,
+        }
+    ]
+    api.set_life(until="data")
+    notebook.start()
+
+    line = hub.progress_until(notebook.user, "pulling data")
+
+    assert line.lower() == "pulling data: 1.0 of 2.0 gb"
+    api.set_life(notebook.pod, until="ready")
+    hub.wait_for_ready(notebook.user)
 
 
 def _waiting_pod(name, *, flavor):

@@ -103,6 +103,10 @@ async def test_lists_are_filtered_sorted_and_paged(world):
     assert await names(label_selector="team=red") == ["b", "a"]
     assert await names(label_selector="team=red,kind=x") == ["a"]
     assert await names(label_selector=f"ovh/id={c.id}") == ["c"]
+    assert await names(label_selector=f"ovh/id={c.id},team=red") == []
+    assert await names(label_selector="ovh/id=c") == []
+    assert await names(label_selector="ovh/type=notebook,kind=x") == ["a"]
+    assert await names(label_selector="ovh/type=job") == []
     assert await names(updated_after=a.updated_at) == ["c", "b"]
     assert await names(updated_before=b.updated_at) == ["a"]
     page = await world.notebooks.list(ANN, ListQuery(page=2, size=2))

@@ -6,7 +6,7 @@ from ovh_spawner.contract.runs import ResolveRequest
 from ovh_spawner.domain.states import NotebookState
 from ovh_spawner.errors import InvalidSpecError, NotFoundError, WrongStateError
 from tests.support.fake_hub_servers import Manner
-from tests.support.world import ANN, BOSS, spec
+from tests.support.world import ANN, BOB, BOSS, RO, spec
 
 ENV = [{"name": "KEY", "value": "secret"}]
 
@@ -120,3 +120,19 @@ async def test_the_spawn_page_shows_what_can_be_chosen_and_what_was(world):
     assert filled.spec["envVars"] == ENV
     same = await resolve(world, filled.spec)
     assert same.revision == 1
+
+
+async def test_a_persons_notebooks_are_told_at_once_by_their_servers(world):
+    stopped = await world.stopped()
+    running = await world.running(volumes=[RO])
+    await world.running(BOB)
+
+    found = await world.notebooks.find_of_user("ann")
+
+    assert {name: brief.state for name, brief in found.items()} == {
+        stopped.server_name: NotebookState.STOPPED,
+        running.server_name: NotebookState.RUNNING,
+    }
+    for server_name, brief in found.items():
+        assert brief == await world.notebooks.find_by_server("ann", server_name)
+    assert await world.notebooks.find_of_user("nobody") == {}

@@ -2,10 +2,19 @@ from datetime import timedelta
 
 import pytest
 
+from ovh_spawner.contract.sync import SyncProgress, VolumeProgress
 from ovh_spawner.domain.states import NotebookState, RunState, Source
+from ovh_spawner.pod.names import pod_name
 from ovh_spawner.pod.record import condition, read_time
+from ovh_spawner.service.runners import pod_watch
 from tests.support.fake_hub_servers import Manner
-from tests.support.world import ANN, RW, until
+from tests.support.kubernetes import statuses
+from tests.support.world import ANN, RW, spec, until
+
+
+def doubt(monkeypatch):
+    """Let the picture of the pods be believed no longer than it takes to look at it."""
+    monkeypatch.setattr(pod_watch, "FRESH_SECONDS", 0.0)
 
 
 async def test_the_whole_life_of_a_notebook(cluster):
@@ -70,6 +79,21 @@ async def test_an_editor_that_ends_by_itself_ends_the_run_at_its_own_time_with_t
     assert cluster.pod(notebook.id) is None
 
 
+async def test_an_editor_that_failed_before_its_pod_was_deleted_has_failed(cluster):
+    notebook = await cluster.running()
+    name = pod_name(notebook.id)
+    cluster.api.set_life(name, is_stuck=True)
+    pod = cluster.pod(notebook.id)
+    statuses.terminate(pod, "editor", exit_code=1)
+    ended = statuses.find(pod, "editor")["state"]["terminated"]
+    ended["finishedAt"] = ended["startedAt"] = "2026-01-01T00:00:00Z"
+    pod["metadata"] |= {"deletionTimestamp": "2026-01-01T00:02:00Z", "deletionGracePeriodSeconds": 60}
+    cluster.api.replace("pods", pod)
+    view = await cluster.until_state(notebook.id, NotebookState.FAILED)
+
+    assert "exit code 1" in view.message
+
+
 async def test_an_evicted_notebook_says_why_and_is_saved(cluster):
     notebook = await cluster.running(volumes=[RW])
     cluster.api.evict(f"nb-{notebook.id}")
@@ -93,11 +117,11 @@ async def test_a_pod_that_vanished_while_the_service_was_away_ends_at_the_last_p
     assert (await cluster.run_of(notebook.id)).ended_at == before
 
 
-async def test_a_silent_watch_is_not_trusted(cluster):
+async def test_a_silent_watch_is_not_trusted(cluster, monkeypatch):
     notebook = await cluster.running()
     cluster.api.silence_watches()
     cluster.api.evict(f"nb-{notebook.id}")
-    cluster.service.means.runner._watch._proof = None
+    doubt(monkeypatch)
     await cluster.reconcile()
 
     assert (await cluster.notebooks.get(ANN, notebook.id)).state is NotebookState.ERROR
@@ -114,10 +138,10 @@ async def test_a_broken_watch_is_taken_up_again(cluster, trouble):
     await cluster.until_state(notebook.id, NotebookState.FAILED)
 
 
-async def test_a_cluster_that_does_not_answer_stops_nothing(cluster):
+async def test_a_cluster_that_does_not_answer_stops_nothing(cluster, monkeypatch):
     notebook = await cluster.running()
     cluster.api.go_down()
-    cluster.service.means.runner._watch._proof = None
+    doubt(monkeypatch)
     cluster.clock.advance(hours=1)
     await cluster.reconcile()
     state = (await cluster.notebooks.get(ANN, notebook.id)).state
@@ -128,11 +152,11 @@ async def test_a_cluster_that_does_not_answer_stops_nothing(cluster):
     assert (await cluster.notebooks.get(ANN, notebook.id)).state is NotebookState.RUNNING
 
 
-async def test_what_is_seen_is_a_proof_of_life_of_that_instant(cluster):
+async def test_what_is_seen_is_a_proof_of_life_of_that_instant(cluster, monkeypatch):
     notebook = await cluster.running()
-    await cluster.reconcile()
     first = (await cluster.run_of(notebook.id)).last_alive_at
-    cluster.service.means.runner._watch._proof = None
+    cluster.clock.advance(minutes=1)
+    doubt(monkeypatch)
     await cluster.reconcile()
 
     assert first < (await cluster.run_of(notebook.id)).last_alive_at <= cluster.clock()
@@ -141,21 +165,21 @@ async def test_what_is_seen_is_a_proof_of_life_of_that_instant(cluster):
 async def test_a_full_reconcile_takes_few_lists(cluster):
     for _ in range(2):
         await cluster.running()
-    cluster.service.means.runner._watch._proof = None
     seen = len(cluster.api.requests("list"))
+    await cluster.restart()
     await cluster.reconcile()
 
     assert len(cluster.api.requests("list")) - seen <= 5
 
 
-async def test_a_pod_on_a_node_that_does_not_answer_ends_and_its_files_wait(cluster):
+async def test_a_pod_on_a_node_that_does_not_answer_ends_and_its_files_wait(cluster, monkeypatch):
     notebook = await cluster.running(volumes=[RW])
     name = f"nb-{notebook.id}"
     cluster.hub.manner = Manner.IS_DOWN
     cluster.api.set_life(name, is_stuck=True)
     cluster.delete_pod(notebook.id)
     cluster.clock.advance(minutes=20)
-    cluster.service.means.runner._watch._proof = None
+    doubt(monkeypatch)
     await cluster.reconcile()
     view = await cluster.until_state(notebook.id, NotebookState.SYNC_FAILED)
 
@@ -165,3 +189,93 @@ async def test_a_pod_on_a_node_that_does_not_answer_ends_and_its_files_wait(clus
     await cluster.service.operations.sync.request(ANN, notebook.id, {"direction": "push", "manual": True})
     await cluster.until_state(notebook.id, NotebookState.ERROR)
     assert len(cluster.jobs.jobs) == 1
+
+
+async def starting(cluster, **changes):
+    """Return a run whose pod was made, and a hub that waits for it."""
+    cluster.hub.manner = Manner.FORGETS
+    created = await cluster.notebooks.create(ANN, spec(**changes))
+    opened = await cluster.open("ann", created.server_name, created.id)
+    prepared = await cluster.service.operations.preparation.prepare(opened.run)
+    cluster.hub.put("ann", created.server_name, ready=False, pending="spawn")
+    cluster.make_pod(opened, prepared)
+    return opened
+
+
+async def test_how_far_the_pull_has_come_is_in_the_answer_to_a_heartbeat(cluster):
+    cluster.api.set_life(until="data")
+    opened = await starting(cluster, volumes=[RW])
+    name = pod_name(opened.notebook)
+    [volume] = opened.pull.volumes
+    done = VolumeProgress(
+        volume=volume.id, mount_path=volume.mount_path, info="results@DEMO", state="RUNNING", processed=7
+    )
+    line = SyncProgress(job=opened.pull.id, at=cluster.clock(), volumes=[done])
+    cluster.api.say(name, "data", line.model_dump_json())
+
+    async def pull():
+        return (await cluster.runs.heartbeat(opened.run)).pull
+
+    assert await until(pull, what="the pull's progress") == [done]
+
+
+async def test_a_notebook_that_became_ready_while_the_hub_was_gone_is_running_since_then(cluster):
+    opened = await starting(cluster)
+    cluster.hub.manner = Manner.IS_DOWN
+    view = await cluster.until_state(opened.notebook, NotebookState.RUNNING)
+    ready = read_time(condition(cluster.pod(opened.notebook), "Ready")["lastTransitionTime"])
+
+    assert view.last_started_at == ready
+
+
+async def test_a_start_that_waits_for_a_node_is_left_alone(cluster):
+    cluster.api.set_life(unschedulable="0/3 nodes are available: 3 Insufficient nvidia.com/gpu.")
+    opened = await starting(cluster)
+    cluster.clock.advance(hours=1)
+    await cluster.reconcile()
+
+    assert (await cluster.notebooks.get(ANN, opened.notebook)).state is NotebookState.STARTING
+    assert cluster.pod(opened.notebook)
+
+
+async def test_a_pod_that_the_hub_knows_nothing_of_is_ended_and_its_hold_freed(cluster, monkeypatch):
+    cluster.api.set_life(until="containers")
+    opened = await starting(cluster)
+    cluster.hub.servers.clear()
+    cluster.clock.advance(minutes=10)
+    doubt(monkeypatch)
+    await cluster.reconcile()
+    await cluster.until_state(opened.notebook, NotebookState.FAILED)
+
+    await until(lambda: cluster.pod(opened.notebook) is None, what="the pod to go")
+
+
+async def test_a_pod_that_failed_while_the_hub_was_gone_says_why(cluster, monkeypatch):
+    cluster.api.set_life(data_exit=1)
+    opened = await starting(cluster, volumes=[RW])
+    await until(lambda: cluster.pod(opened.notebook)["status"]["phase"] == "Failed", what="the failure")
+    cluster.hub.servers.clear()
+    cluster.clock.advance(minutes=10)
+    doubt(monkeypatch)
+    await cluster.reconcile()
+    view = await cluster.until_state(opened.notebook, NotebookState.ERROR)
+
+    assert "data sync ended without a report" in view.message
+    assert cluster.jobs.jobs == []
+
+
+async def test_a_node_that_is_lost_costs_nothing_from_then_on(cluster):
+    notebook = await cluster.running()
+    pod = cluster.pod(notebook.id)
+    lost = condition(pod, "Ready")["lastTransitionTime"]
+    for each in pod["status"]["conditions"]:
+        if each["type"] == "Ready":
+            each["status"] = "False"
+    cluster.api.replace("pods", pod)
+    cluster.api.set_life(pod_name(notebook.id), is_stuck=True)
+    cluster.delete_pod(notebook.id)
+
+    async def told():
+        return (await cluster.transitions(notebook.last_run.id)).get((RunState.STOPPING, Source.CLUSTER))
+
+    assert (await until(told, what="the loss")).at == read_time(lost)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ovh_spawner.domain.capabilities import Capabilities, Editor
 from ovh_spawner.domain.flavors import Flavor, FlavorType, GpuInformation, Price, Resources
-from ovh_spawner.hub.configuration import TEMPLATES
+from ovh_spawner.hub.configuration import TEMPLATES, Deployment
 from ovh_spawner.settings import Settings
 from tests.support.fake_service import GIB, INTERNAL_TOKEN
 
@@ -50,21 +50,25 @@ c.JupyterHub.tornado_settings = {
     "slow_spawn_timeout": told["patience"],
     "slow_stop_timeout": told["patience"],
 }
-c.JupyterHub.services = [{"name": "tester", "api_token": told["token"]}]
+deployment = Deployment(
+    settings=Settings.model_validate(told["settings"]),
+    state=Path.cwd(),
+    service_token=told["service_token"],
+    internal_token=INTERNAL_TOKEN,
+    sign_in_password="",
+    admin_password="",
+)
+c.JupyterHub.services = [{"name": "tester", "api_token": told["token"]}, *deployment.services()]
 c.JupyterHub.load_roles = [
-    {"name": "tester", "scopes": ["admin:users", "admin:servers", "read:users"], "services": ["tester"]}
+    {"name": "tester", "scopes": ["admin:users", "admin:servers", "tokens"], "services": ["tester"]},
+    *deployment.roles(),
 ]
-c.OVHSpawner.settings = Settings.model_validate(
-    {
-        "deployment": {"mode": "kubernetes"},
-        "service": {"url": told["service"]},
-        "kubernetes": {"namespace": "notebooks", "stopGraceSeconds": 60},
-    }
-)
+c.JupyterHub.trust_user_provided_tokens = True
+c.OVHSpawner.settings = deployment.settings
 c.OVHSpawner.internal_token = INTERNAL_TOKEN
-c.OVHSpawner.capabilities = Capabilities(
-    "GRA", "EUR", (_EDITOR,), (), (_flavor("cpu"), _flavor("gpu", gpu=1))
-)
+if told["has_fake_catalog"]:
+    flavors = (_flavor("cpu"), _flavor("gpu", gpu=1))
+    c.OVHSpawner.capabilities = Capabilities("GRA", "EUR", (_EDITOR,), (), flavors)
 c.OVHSpawner.poll_interval = 1
 c.OVHSpawner.poll_jitter = 0
 c.OVHSpawner.consecutive_failure_limit = 0
@@ -72,3 +76,16 @@ for trait, value in told["spawner"].items():
     setattr(c.OVHSpawner, trait, value)
 for trait, value in told["reflector"].items():
     setattr(c.ResourceReflector, trait, value)
+
+
+# What an operator may set on top.
+def _mark(spawner, pod):
+    pod.metadata.annotations["operator/mark"] = spawner.user.name
+    return pod
+
+
+c.OVHSpawner.modify_pod_hook = _mark
+c.OVHSpawner.environment = {"HTTPS_PROXY": "http://proxy.example:3128"}
+c.OVHSpawner.tolerations = [{"key": "notebooks", "operator": "Exists"}]
+c.OVHSpawner.extra_containers = [{"name": "watcher", "image": "watcher:1"}]
+c.OVHSpawner.image_pull_secrets = ["registry"]

@@ -5,16 +5,18 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.support.kubernetes.server import MisbehavingApiServer
+from tests.support.kubernetes.server import NAMESPACE, MisbehavingApiServer
 from tests.support.stack import CHECKOUT, free_port
 from tests.support.waiting import wait_for
 
 TOKEN = "a-token-of-the-test-that-is-long-enough"
+SERVICE_TOKEN = "a-token-of-the-service-that-is-long-enough"
 
 
 class HubProcess:
@@ -22,13 +24,14 @@ class HubProcess:
 
     def __init__(self, folder: Path, api: MisbehavingApiServer, service_url: str, **settings: Any) -> None:
         self.folder, self.api = folder, api
-        self.port = free_port()
+        self.port = settings.setdefault("port", free_port())
         self.process: subprocess.Popen[bytes] | None = None
         api.write_kubeconfig(folder / "kubeconfig")
         told = {
-            "port": self.port,
-            "service": service_url,
+            "settings": self.settings_of(service_url),
             "token": TOKEN,
+            "service_token": SERVICE_TOKEN,
+            "has_fake_catalog": True,
             "patience": 0.5,
             "spawner": {},
             "reflector": {},
@@ -40,6 +43,15 @@ class HubProcess:
             timeout=60,
             trust_env=False,
         )
+
+    @staticmethod
+    def settings_of(service_url: str) -> dict[str, Any]:
+        """Return the installation's settings, as the file has them."""
+        return {
+            "deployment": {"mode": "kubernetes"},
+            "service": {"url": service_url},
+            "kubernetes": {"namespace": NAMESPACE, "stopGraceSeconds": 60},
+        }
 
     def start(self) -> None:
         with (self.folder / "hub.log").open("ab") as log:
@@ -83,7 +95,7 @@ class HubProcess:
         return (self.folder / "hub.log").read_text(errors="replace")
 
     def ask(self, method: str, user: str, server: str = "nb-one", **body: Any) -> httpx.Response:
-        """Start (POST), stop or remove (DELETE) a server."""
+        """Stop (DELETE), or remove, a server."""
         path = f"users/{user}/servers/{server}"
         return self.client.request(method, path, json=body or None)
 
@@ -103,15 +115,23 @@ class HubProcess:
 
     def progress(self, user: str, server: str = "nb-one") -> list[str]:
         """Return the lines of the progress page, from now until the start ends."""
-        lines = []
+        return list(self._lines(user, server))
+
+    def progress_until(self, user: str, words: str, server: str = "nb-one") -> str:
+        """Return the first line of the progress page with these words."""
+        for line in self._lines(user, server):
+            if words in line.lower():
+                return line
+        raise AssertionError(f"the start ended without {words!r}")
+
+    def _lines(self, user: str, server: str) -> Iterator[str]:
         with self.client.stream("GET", f"users/{user}/servers/{server}/progress", timeout=120) as answer:
             for line in answer.iter_lines():
                 if line.startswith("data:"):
                     event = json.loads(line.removeprefix("data:"))
-                    lines.append(event.get("message", ""))
+                    yield event.get("message", "")
                     if event.get("ready") or event.get("failed"):
-                        break
-        return lines
+                        return
 
     def failure(self, user: str) -> str:
         """Return the words with which the last start failed."""

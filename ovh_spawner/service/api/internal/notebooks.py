@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from ovh_spawner.contract.notebooks import NotebookBrief, SpawnPage
+from ovh_spawner.contract.notebooks import HomePage, NotebookBrief, SpawnPage
 from ovh_spawner.contract.runs import NotebookReference, ResolveRequest
 from ovh_spawner.errors import NotFoundError
 from ovh_spawner.service.api.handlers import path_id
@@ -14,10 +14,15 @@ from ovh_spawner.service.operations.actors import Actor
 ROUTES = Routes("hub", caller=Caller.HUB)
 
 
-class ServerParameters(Parameters):
-    """A server of the hub."""
+class UserParameters(Parameters):
+    """A user of the hub."""
 
     user: str = Field(max_length=255)
+
+
+class ServerParameters(UserParameters):
+    """A server of the hub."""
+
     server: str = Field(default="", max_length=255)
 
 
@@ -42,6 +47,12 @@ async def resolve(call: Call[NoParameters]) -> NotebookReference:
 async def get_spawn_page(call: Call[ServerParameters]) -> SpawnPage:
     """Get what the spawn page shows."""
     return await call.service.operations.capabilities.spawn_page(call.query.user, call.query.server)
+
+
+@ROUTES.route("GET", "/internal/v1/home-page", answer=HomePage, query=UserParameters)
+async def get_home_page(call: Call[UserParameters]) -> HomePage:
+    """Say where all notebooks of a person stand."""
+    return HomePage(notebooks=await call.service.operations.notebooks.find_of_user(call.query.user))
 
 
 @ROUTES.route(
