@@ -26,7 +26,9 @@ c.JupyterHub.cleanup_servers = settings.hub.cleanup_servers
 # Who comes in: those whom the settings' block signIn names, else everybody who knows the demo's password.
 c.JupyterHub.authenticator_class = "ovh_spawner.hub.authenticator.OVHAuthenticator"
 c.OVHAuthenticator.sign_in = settings.sign_in
-c.OVHAuthenticator.oauth_callback_url = f"{settings.deployment.public_url}{deployment.base_path}hub/oauth_callback"
+c.OVHAuthenticator.oauth_callback_url = (
+    f"{settings.deployment.public_url}{deployment.base_path}hub/oauth_callback"
+)
 if deployment.uses_demo_password:
     c.OVHAuthenticator.user_password = deployment.sign_in_password
     c.OVHAuthenticator.admin_password = deployment.admin_password
