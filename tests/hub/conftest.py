@@ -1,11 +1,25 @@
 """``service``: a fake hub service. ``hub``: starts a real hub against it. ``person``: signs somebody in."""
 
 import warnings
+from contextlib import ExitStack
+from tempfile import NamedTemporaryFile
 
 import pytest
 
 from tests.support.fake_hub import Person, hub_config
 from tests.support.fake_service import fake_service
+
+
+@pytest.fixture(autouse=True)
+def closed_files(monkeypatch):
+    """The hub of JupyterHub's own tests leaves its files to the garbage collector, which warns in some later test."""
+    with ExitStack() as files:
+
+        def open_file(*arguments, **keywords):
+            return files.enter_context(NamedTemporaryFile(*arguments, **keywords))
+
+        monkeypatch.setattr("jupyterhub.tests.mocking.NamedTemporaryFile", open_file)
+        yield
 
 
 @pytest.fixture

@@ -180,7 +180,7 @@ def _waiting_pod(name, *, flavor):
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "labels": labels},
+        "metadata": {"name": name, "labels": labels, "creationTimestamp": "2026-01-01T00:00:00Z"},
         "spec": {"containers": [{"name": "editor", "image": "x", "ports": []}]},
         "status": {"phase": "Pending", "conditions": []},
     }

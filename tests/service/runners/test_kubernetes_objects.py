@@ -6,7 +6,7 @@ import pytest
 from ovh_spawner.contract.local import GatewayConfig
 from ovh_spawner.contract.sync import SyncJob
 from ovh_spawner.domain.states import NotebookState, RunState
-from ovh_spawner.errors import StartFailedError, WrongStateError
+from ovh_spawner.errors import InvalidSpecError, StartFailedError, WrongStateError
 from ovh_spawner.pod.names import pod_name
 from ovh_spawner.service.runners.base import NotYetError
 from ovh_spawner.service.runners.kubernetes import VERBS
@@ -106,7 +106,7 @@ async def test_a_run_may_reach_the_operators_data_stores_that_it_uses(cluster):
     assert str(STORE_PORT) in policy
 
 
-async def test_a_persons_own_data_store_opens_no_private_address(cluster):
+async def test_a_persons_own_data_store_with_a_private_address_is_refused(cluster):
     store = {
         "alias": "MINE",
         "type": "s3",
@@ -115,10 +115,10 @@ async def test_a_persons_own_data_store_opens_no_private_address(cluster):
     }
     await cluster.service.operations.datastores.add(ANN, store, skip_check=True)
     mine = {**RW, "dataStore": {"alias": "MINE", "container": "results"}}
-    run = await opened(cluster, volumes=[mine])
-    await prepare(cluster, run)
 
-    assert "10.9.8.7" not in json.dumps(cluster.api.get(POLICIES, f"run-{run.run}"))
+    with pytest.raises(InvalidSpecError, match=r"volumes\[0\].*'10.9.8.7', a private address"):
+        await opened(cluster, volumes=[mine])
+    assert not cluster.api.all(POLICIES)
 
 
 async def test_no_secret_is_in_any_object_but_secrets_and_in_no_log(cluster, capsys):
