@@ -11,6 +11,12 @@ from tests.support.fake_service import fake_service
 
 
 @pytest.fixture(autouse=True)
+def old_schemas():
+    """JupyterHub 5's own event schemas are older than today's jupyter_events."""
+    warnings.filterwarnings("ignore", message="The `version` property of an event schema")
+
+
+@pytest.fixture(autouse=True)
 def closed_files(monkeypatch):
     """The hub of JupyterHub's own tests leaves its files to the garbage collector, which warns in some later test."""
     with ExitStack() as files:
@@ -30,8 +36,6 @@ async def service():
 
 @pytest.fixture
 async def hub(hub_app, service, tmp_path):
-    # JupyterHub 5's own event schemas are older than today's jupyter_events.
-    warnings.filterwarnings("ignore", message="The `version` property of an event schema")
     started = []
 
     async def start(*editor_command, **spawner):

@@ -151,6 +151,8 @@ class BrokenStack:
     def check(self, *, what: str, when: str, file: str | None) -> str:
         """Check what must hold after everything is back and at rest; add a line to the report."""
         ended = self.life.check_the_end()
+        # All may be at rest before the proxy is back, through which the bill is asked for.
+        self.wait_until_whole()
         runs = self.life.runs()
         if file is not None:
             assert [bool(run["running_at"]) for run in runs] == [True], "one run, and it ran"
