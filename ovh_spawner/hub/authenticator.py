@@ -19,7 +19,7 @@ from ovh_spawner.contract.accounts import ACCOUNT_NAME, PROVIDER_NAME, LocalAcco
 from ovh_spawner.errors import OVHSpawnerError, SignInError
 from ovh_spawner.hub.pages import PagesMixin
 from ovh_spawner.hub.sign_in.accounts import LocalAccounts
-from ovh_spawner.hub.sign_in.handlers import OpenIdCallbackHandler, OpenIdLoginHandler, not_signed_in
+from ovh_spawner.hub.sign_in.handlers import NotSignedInError, OpenIdCallbackHandler, OpenIdLoginHandler
 from ovh_spawner.hub.sign_in.lockout import Lockout
 from ovh_spawner.hub.sign_in.openid import OpenIdProvider, is_allowed_email, person_name, shown_name
 from ovh_spawner.settings import OpenIdSettings, SignInSettings
@@ -132,7 +132,7 @@ class OVHAuthenticator(PagesMixin, GenericOAuthenticator):  # type: ignore[misc]
                 return await self._authenticate_at_provider(handler)
             return await self._authenticate_form(handler, data)
         except OVHSpawnerError as error:
-            raise not_signed_in(error.message) from error
+            raise NotSignedInError(error.message) from error
 
     async def _authenticate_form(self, handler: Any, data: dict[str, str]) -> AuthModel | None:
         name, password = data.get("username", "").strip(), data.get("password", "")

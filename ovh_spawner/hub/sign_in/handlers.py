@@ -18,9 +18,13 @@ _KNOWN_CODES = frozenset(
 """RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6; anything else in an address is not shown."""
 
 
-def not_signed_in(message: str, *, status: int = 403) -> web.HTTPError:
-    """Return what JupyterHub shows as a page: a heading, and the sentence below it."""
-    return web.HTTPError(status, message.replace("%", "%%"), reason="Not signed in")
+class NotSignedInError(web.HTTPError):
+    """What JupyterHub shows as a page: a heading, and the sentence below it."""
+
+    def __init__(self, message: str, *, status: int = 403) -> None:
+        super().__init__(status, message.replace("%", "%%"), reason="Not signed in")
+        # JupyterHub 5 shows the reason in the place of the sentence, unless it finds this.
+        self.jupyterhub_message = message
 
 
 class OpenIdLoginHandler(OAuthLoginHandler):  # type: ignore[misc]
@@ -30,7 +34,7 @@ class OpenIdLoginHandler(OAuthLoginHandler):  # type: ignore[misc]
         try:
             await self.authenticator.discover()
         except SignInError as error:
-            raise not_signed_in(error.message, status=503) from error
+            raise NotSignedInError(error.message, status=503) from error
         super().get()
 
 
@@ -46,9 +50,9 @@ class OpenIdCallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
     def check_error(self) -> None:
         code: str = self.get_argument("error", "")
         if code == "access_denied":
-            raise not_signed_in(_DENIED)
+            raise NotSignedInError(_DENIED)
         if code:
-            raise not_signed_in(
+            raise NotSignedInError(
                 _REFUSED.format(code=code if code in _KNOWN_CODES else "for a reason of its own")
             )
 
