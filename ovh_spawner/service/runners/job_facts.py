@@ -63,7 +63,8 @@ def own_pods(pods: Sequence[Json], job: Json) -> list[Json]:
     """Return the pods of this Job, not of an earlier one of its name; the newest last."""
     uid = job["metadata"]["uid"]
     own = [pod for pod in pods if pod["metadata"]["labels"].get(CONTROLLER, uid) == uid]
-    return sorted(own, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+    # Times are whole seconds: of two pods of one second, the one that succeeded came last.
+    return sorted(own, key=lambda pod: (str(pod["metadata"]["creationTimestamp"]), phase(pod) == "Succeeded"))
 
 
 def has_ended(pods: Sequence[Json]) -> bool:
