@@ -26,9 +26,6 @@ from ovh_spawner.service.db.syncs import SyncRepository
 from ovh_spawner.service.db.transitions import TransitionRepository
 from ovh_spawner.service.secrets import Vault
 
-BUSY_MILLISECONDS = 15_000
-"""How long a writer waits for another process's write on SQLite; ours take milliseconds."""
-
 
 class UnitOfWork:
     """One transaction: all of it is stored, or nothing."""
@@ -80,7 +77,7 @@ class Ledger:
     @retry(
         retry=retry_if_exception_type(DriverOperationalError),
         wait=wait_random(0.01, 0.1),
-        stop=stop_after_delay(BUSY_MILLISECONDS / 1000),
+        stop=stop_after_delay(sqlite_driver.BUSY_MILLISECONDS / 1000),
         reraise=True,
     )
     async def _write_ahead(self) -> None:
@@ -91,7 +88,11 @@ class Ledger:
         """
         async with self._engine.connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
-            for pragma in ("busy_timeout=0", "journal_mode=WAL", f"busy_timeout={BUSY_MILLISECONDS}"):
+            for pragma in (
+                "busy_timeout=0",
+                "journal_mode=WAL",
+                f"busy_timeout={sqlite_driver.BUSY_MILLISECONDS}",
+            ):
                 await driver.execute_fetchall(f"PRAGMA {pragma}")
 
     @asynccontextmanager
@@ -115,21 +116,7 @@ def _open_engine(url: str) -> AsyncEngine:
     engine = create_async_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "do_connect", sqlite_driver.connect)
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", sqlite_driver.begin)
     else:
         watch_connections(engine)
     return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver must not begin transactions by itself: we choose between reading and writing ones.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout={BUSY_MILLISECONDS}",
-        "foreign_keys=ON",
-        "synchronous=FULL",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()

@@ -17,6 +17,12 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_cursor,
 )
 
+BUSY_MILLISECONDS = 15_000
+"""How long a writer waits for another process's write; ours take milliseconds."""
+
+PRAGMAS = (f"busy_timeout={BUSY_MILLISECONDS}", "foreign_keys=ON", "synchronous=FULL")
+"""Said to each connection."""
+
 BEGIN = "ovh_begin"
 """Execution option: the statement that begins a transaction."""
 
@@ -40,11 +46,26 @@ async def _open(*arguments: Any, **options: Any) -> aiosqlite.Connection:
     connection = aiosqlite.connect(*arguments, **options)
     connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does
     try:
-        return await connection
+        await connection
     except sqlite3.Error:
         # Its thread still has something to say, and must not say it to a loop that has ended meanwhile.
         await asyncio.to_thread(connection._thread.join)  # noqa: SLF001
         raise
+    try:
+        await connection._execute(_prepare, connection)  # type: ignore[no-untyped-call]  # noqa: SLF001
+    except BaseException:
+        # Nobody has it yet who could close it: whoever wanted it was cancelled, perhaps.
+        connection.stop()
+        raise
+    return connection
+
+
+def _prepare(connection: aiosqlite.Connection) -> None:
+    # The driver must not begin transactions by itself: we choose between reading and writing ones.
+    driver = connection._conn  # noqa: SLF001
+    driver.isolation_level = None
+    for pragma in PRAGMAS:
+        driver.execute(f"PRAGMA {pragma}").close()
 
 
 class _Cursor(AsyncAdapt_aiosqlite_cursor):
@@ -94,6 +115,12 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
         if server_side and self.begins:
             super().cursor().execute("SELECT 1")
         return super().cursor(server_side)
+
+    def create_function(self, *_arguments: Any, **_options: Any) -> None:
+        """Leave out SQLAlchemy's regular expressions: no query uses them, and waiting here can be cancelled.
+
+        A connection that is cancelled between its opening and the pool would be closed by nobody.
+        """
 
     def commit(self) -> None:
         if self._is_begun():

@@ -1,0 +1,31 @@
+import asyncio
+import gc
+from contextlib import suppress
+
+from cryptography.fernet import Fernet
+
+from ovh_spawner.service.db.ledger import Ledger
+from ovh_spawner.service.secrets import Vault
+
+
+async def test_a_connection_that_is_cancelled_while_it_is_made_is_closed(tmp_path):
+    """What is left to the garbage collector warns, and a warning fails the tests."""
+    ledger = Ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.sqlite", Vault(Fernet.generate_key().decode()))
+    await ledger.migrate()
+    for ticks in range(300):
+        async with ledger.reading() as unit:
+            # The pool's one connection is in use from here on, so that another one is made.
+            await unit.runs.list_holds("default")
+            task = asyncio.create_task(_read(ledger))
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await ledger.close()
+    gc.collect()
+
+
+async def _read(ledger):
+    async with ledger.reading() as unit:
+        await unit.runs.list_holds("default")
