@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from sqlite3 import OperationalError as DriverOperationalError
 from typing import Any
 
@@ -26,6 +26,9 @@ from ovh_spawner.service.db.syncs import SyncRepository
 from ovh_spawner.service.db.transitions import TransitionRepository
 from ovh_spawner.service.secrets import Vault
 
+CLOSE_SECONDS = 5.0
+"""How long a close waits for units of work that are under way; they take milliseconds."""
+
 
 class UnitOfWork:
     """One transaction: all of it is stored, or nothing."""
@@ -48,6 +51,9 @@ class Ledger:
         self._engine = _open_engine(url)
         self._writing = self._engine.execution_options(**{sqlite_driver.BEGIN: "BEGIN IMMEDIATE"})
         self._vault = vault
+        self._units = 0
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
         # SQLite has one writer: ours queue here, fairly, instead of polling the file's lock.
         is_sqlite = self._engine.dialect.name == "sqlite"
         self._writers: asyncio.Lock | nullcontext[None] = asyncio.Lock() if is_sqlite else nullcontext()
@@ -72,6 +78,10 @@ class Ledger:
             yield UnitOfWork(connection, self._vault)
 
     async def close(self) -> None:
+        """Close the connections, also those whose unit of work is about to end: the pool forgets what is in use."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._is_idle.wait()
         await self._engine.dispose()
 
     @retry(
@@ -97,9 +107,16 @@ class Ledger:
 
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        with _trouble_told():
-            async with engine.begin() as connection:
-                yield connection
+        self._units += 1
+        self._is_idle.clear()
+        try:
+            with _trouble_told():
+                async with engine.begin() as connection:
+                    yield connection
+        finally:
+            self._units -= 1
+            if not self._units:
+                self._is_idle.set()
 
 
 @contextmanager

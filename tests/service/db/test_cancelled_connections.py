@@ -29,3 +29,23 @@ async def test_a_connection_that_is_cancelled_while_it_is_made_is_closed(tmp_pat
 async def _read(ledger):
     async with ledger.reading() as unit:
         await unit.runs.list_holds("default")
+
+
+async def test_a_close_waits_for_the_unit_of_work_that_is_under_way(tmp_path):
+    ledger = Ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.sqlite", Vault(Fernet.generate_key().decode()))
+    await ledger.migrate()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work():
+        async with ledger.reading() as unit:
+            await unit.runs.list_holds("default")
+            begun.set()
+            await go_on.wait()
+
+    working = asyncio.create_task(work())
+    await begun.wait()
+    closing = asyncio.create_task(ledger.close())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    go_on.set()
+    await asyncio.gather(working, closing)
