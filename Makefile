@@ -11,7 +11,7 @@ OIDC_PROVIDER_VERSION := 9.13.3
 CODE_SERVER_VERSION := 4.139.1
 CACHE ?= $(HOME)/.cache/ovh-spawner
 
-.PHONY: help run setup vscode images images-pins test-images test test-hub5 test-long test-browser test-cluster cluster test-postgresql check format bench reliability clean distclean
+.PHONY: help run setup vscode images images-pins test-images test test-hub5 test-long test-browser test-cluster cluster test-postgresql check format bench reliability reliability-cluster clean distclean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -130,8 +130,15 @@ bench: setup $(VENV)/.ready-test .tools/bench/.ready  ## ratios to named peers, 
 reliability: setup $(VENV)/.ready-test  ## kill everything at every moment, written to docs/reliability.md
 	@rm -f .tools/reliability.jsonl
 	@OVH_SPAWNER_LONG=1 OVH_SPAWNER_RELIABILITY_REPORT=$(CURDIR)/.tools/reliability.jsonl $(BIN)/python -m pytest tests/journeys/test_kills.py tests/journeys/test_outages.py $(ARGS)
-	@$(BIN)/python docs/reliability.py .tools/reliability.jsonl
+	@$(BIN)/python docs/reliability.py local .tools/reliability.jsonl
 	@rm -f .tools/reliability.jsonl
+
+# The same on a real Kubernetes (root).
+reliability-cluster: setup $(VENV)/.ready-test  ## break everything around pods, written to docs/reliability.md
+	@rm -f .tools/reliability-cluster.jsonl
+	@OVH_SPAWNER_RELIABILITY_REPORT=$(CURDIR)/.tools/reliability-cluster.jsonl $(MAKE) test-cluster ARGS="-k 'misfortunes or losses or stops'"
+	@$(BIN)/python docs/reliability.py kubernetes .tools/reliability-cluster.jsonl
+	@rm -f .tools/reliability-cluster.jsonl
 
 clean:  ## forget the state: notebooks, ledger, demo data, secrets
 	rm -rf .local

@@ -1,55 +1,82 @@
-"""Write docs/reliability.md from what the kill tests recorded: python docs/reliability.py RECORD (make reliability)."""
+"""Write docs/reliability.md from what the tests recorded: python docs/reliability.py PART RECORD (make reliability)."""
 
 import json
 import platform
 import sys
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).parent / "reliability.md"
+CASES = Path(__file__).parent / "reliability.json"
+"""What each part found when it ran last; the page is written from this, so that one part may run alone."""
 
-LIFE = (
-    "run opened, the hub not told",
-    "run taken over by the spawner",
-    "pull before the start",
-    "editor starting",
-    "running",
-    "stop ordered",
-    "editor ending",
-    "push after the stop",
-    "deletion ordered",
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One table: where it was tried, and a notebook's moments there in their order."""
+
+    title: str
+    intro: str
+    moments: tuple[str, ...]
+
+
+LOCAL = Part(
+    "On one machine",
+    """\
+`make reliability` runs these cases on your machine, on the real local installation (JupyterHub, its proxy, the service,
+gateways, JupyterLab, rclone and an S3 server); it takes from half an hour to an hour. Each line is one case that was
+checked after everything had come back by itself (after a loss of power: when `ovh-spawner local` had been started
+again).
+""",
+    (
+        "run opened, the hub not told",
+        "run taken over by the spawner",
+        "pull before the start",
+        "editor starting",
+        "running",
+        "stop ordered",
+        "editor ending",
+        "push after the stop",
+        "deletion ordered",
+    ),
 )
-"""A notebook's moments in their order, which is that of the table."""
+KUBERNETES = Part(
+    "On Kubernetes",
+    """\
+`make reliability-cluster` runs these cases as root, on a real control plane, kubelet and containerd of its own, with
+our images in a namespace that admits restricted pods only, our deployed roles, and a real S3 server; it takes about a
+quarter of an hour. The times of the books are the cluster's own.
+""",
+    ("pod made", "running", "pod ending", "push after the stop"),
+)
+PARTS = {"local": LOCAL, "kubernetes": KUBERNETES}
 
 HEAD = """\
-<!-- Written by docs/reliability.py from a run of the kill tests: make reliability. -->
+<!-- Written by docs/reliability.py from runs of the tests: make reliability, make reliability-cluster. -->
 
 # Reliability
 
-After this page you know what was broken on purpose, when, and what held.
+After this page you know what was broken on purpose, when, and what held. A case that does not hold fails the command
+that tries it, and leaves this page as it was.
 
-`make reliability` runs these cases on your machine, on the real local installation (JupyterHub, its proxy, the service,
-gateways, JupyterLab, rclone and an S3 server), and writes this page anew; it takes from half an hour to an hour. Each
-line is one case that was checked after everything had come back by itself (after a loss of power: when `ovh-spawner
-local` had been started again); a case that does not hold fails the command and leaves this page as it was.
-
-"""
-
-HELD = """
 What "held" means; [the twelve rules](explanation/rules.md) say why it matters:
 
 - *no hold left*: no run of the notebook counts against the quota any more, and the next case takes all of it;
 - *one end*: each run of the notebook has exactly one end and at most one RUNNING, and its times are in order;
 - *no stray process*: nothing on the machine carries the mark of an ended run;
+- *no stray object*: no pod, Secret or policy of the run is left in the cluster; the claim with the files is;
 - *billed to the minute*: RUNNING and its end in the books lie where the test itself saw them, between its last look
   before and its first look after, and the statement has the minutes that one counts by hand from them;
-- *not billed beyond the true end*: what could have told the end was killed itself, so the bill ends at the last proof
+- *not billed beyond the true end*: what could have told the end was lost itself, so the bill ends at the last proof
   of life before it, never after it; it began where the test saw it begin;
 - *nothing billed*: the run never reached RUNNING, and no statement has it;
 - *the changed file is in the bucket*: what was written in the notebook was pushed, interrupted or not.
+"""
 
+TABLE = """
 | What was broken | When | How the notebook ended | What held |
 |---|---|---|---|
 """
@@ -84,27 +111,38 @@ TAIL = """
 """
 
 
-def page(cases: list[dict[str, Any]], *, day: date, where: str) -> str:
-    """Return the page; a case that was run more than once stands once."""
+def main() -> int:
+    """Keep what was recorded and write the page; 1: there is no record."""
+    if len(sys.argv) != 3 or sys.argv[1] not in PARTS or not (record := Path(sys.argv[2])).exists():  # noqa: PLR2004
+        sys.stderr.write(f"Give a part ({', '.join(PARTS)}) and the record that its tests wrote.\n")
+        return 1
+    found = json.loads(CASES.read_text()) if CASES.exists() else {}
+    found[sys.argv[1]] = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "where": f"JupyterHub {version('jupyterhub')}, Python {platform.python_version()}",
+        "cases": [json.loads(line) for line in record.read_text().splitlines()],
+    }
+    CASES.write_text(json.dumps(found, indent=1) + "\n")
+    PAGE.write_text(page(found))
+    return 0
+
+
+def page(found: dict[str, Any]) -> str:
+    """Return the page."""
+    return HEAD + "".join(_section(PARTS[name], found[name]) for name in PARTS if name in found) + TAIL
+
+
+def _section(part: Part, found: dict[str, Any]) -> str:
+    """Return the part's table; a case that was run more than once stands once."""
     lines = {
-        (LIFE.index(case["when"]), case["broken"]): (
+        (part.moments.index(case["when"]), case["broken"]): (
             f"| {case['broken']} | {case['when']} | {case['ended']} | {'; '.join(case['held'])} |"
         )
-        for case in cases
+        for case in found["cases"]
     }
-    told = f"Last written on {day.isoformat()}: {len(lines)} cases, {where}.\n"
-    return HEAD + told + HELD + "\n".join(lines[key] for key in sorted(lines)) + "\n" + TAIL
-
-
-def main() -> int:
-    """Write the page; 1: there is no record."""
-    if len(sys.argv) != 2 or not (record := Path(sys.argv[1])).exists():  # noqa: PLR2004 - the program and one file
-        sys.stderr.write("Give the record that the kill tests wrote: make reliability\n")
-        return 1
-    cases = [json.loads(line) for line in record.read_text().splitlines()]
-    where = f"JupyterHub {version('jupyterhub')}, Python {platform.python_version()}"
-    PAGE.write_text(page(cases, day=datetime.now(UTC).date(), where=where))
-    return 0
+    told = f"\nLast written on {found['date']}: {len(lines)} cases, {found['where']}.\n"
+    table = TABLE + "\n".join(lines[key] for key in sorted(lines)) + "\n"
+    return f"\n## {part.title}\n\n{part.intro}{told}{table}"
 
 
 if __name__ == "__main__":

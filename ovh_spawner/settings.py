@@ -40,6 +40,9 @@ class ServiceSettings(Part):
     heartbeat_seconds: float = Field(
         default=30.0, gt=0, description="How often a running notebook proves it lives."
     )
+    leftovers_seconds: float = Field(
+        default=60.0, gt=0, description="How often Secrets and policies of runs that are over are looked for."
+    )
     adoption_seconds: float = Field(
         default=120.0,
         gt=0,

@@ -19,12 +19,12 @@ def make_accounts(cluster: Cluster, namespace: str, folder: Path) -> dict[str, P
     for thing in [hub, *YAML(typ="safe").load_all(RBAC.read_text())]:
         cluster.api.create(KINDS[thing["kind"]], thing, namespace=namespace)
     return {
-        program: _kubeconfig(cluster, namespace, folder / f"{program}.kubeconfig", account=account)
+        program: kubeconfig_of(cluster, namespace, folder / f"{program}.kubeconfig", account=account)
         for program, account in ACCOUNTS.items()
     }
 
 
-def _kubeconfig(cluster: Cluster, namespace: str, path: Path, *, account: str) -> Path:
+def kubeconfig_of(cluster: Cluster, namespace: str, path: Path, *, account: str) -> Path:
     request = {
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenRequest",

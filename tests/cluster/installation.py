@@ -39,6 +39,9 @@ class Installation:
     store: VersityStore
     kubeconfigs: dict[str, Path]
     changes: dict[str, Any] = field(default_factory=dict)
+    hub_config: Path = HUB_CONFIG
+    hub_facts: dict[str, Any] = field(default_factory=dict)
+    """What another configuration of the hub wants to know beside the usual."""
     people: list[Person] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -58,7 +61,7 @@ class Installation:
         )
         self.hub = Daemon(
             "hub",
-            [sys.executable, "-m", "jupyterhub", "-f", HUB_CONFIG],
+            [sys.executable, "-m", "jupyterhub", "-f", self.hub_config],
             self.logs_folder,
             environment | {"KUBECONFIG": str(self.kubeconfigs["hub"])},
         )
@@ -81,8 +84,12 @@ class Installation:
         url = f"{self._address('service')}/services/ai/health"
         wait_until(self.service, lambda: _answers(url), what="the service to be ready")
 
-    def start_hub(self) -> None:
+    def start_hub(self, *, is_waited_for: bool = True) -> None:
         self.hub.start()
+        if is_waited_for:
+            self.wait_for_hub()
+
+    def wait_for_hub(self) -> None:
         wait_until(self.hub, lambda: _answers(f"{self.url}/hub/health"), what="the hub to be ready")
 
     def stop(self) -> None:
@@ -117,6 +124,7 @@ class Installation:
                 "hubApiUrl": f"{self._address('hub')}/hub/api",
                 "reconcileSeconds": 1,
                 "heartbeatSeconds": 2,
+                "leftoversSeconds": 3,
             },
             "database": {"url": f"sqlite+aiosqlite:///{self.state / 'ledger.sqlite'}"},
             "kubernetes": {
@@ -154,6 +162,7 @@ class Installation:
             "hub_url": self._address("hub"),
             "proxy_api_url": f"http://127.0.0.1:{self.ports['proxy_api']}",
             "state": str(self.state),
+            **self.hub_facts,
         }
 
     def _environment(self) -> dict[str, str]:

@@ -1,19 +1,29 @@
 """A notebook of the cluster tests: started over the API, with a bucket as a volume, and looked at in all its places."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from tests.cluster.installation import Installation
+from tests.support.kills import report
 from tests.support.stack import Person
+from tests.support.true_times import TrueTimes, now
 from tests.support.waiting import wait_for
 
 # A cold node and a busy machine take their time.
 SECONDS = 240
 FRAMEWORK = {"frameworkId": "conda", "frameworkVersion": "conda-py311-cpu"}
 CPU = {"flavor": "ai1-1-cpu", "cpu": 1}
-ENDED = {"STOPPED", "FAILED", "ERROR", "SYNC_FAILED"}
+GIVEN, WRITTEN = "given.txt", "written.txt"
+WORDS = "precious"
+CLUSTER_TICK = timedelta(seconds=1)
+"""A cluster writes whole seconds."""
+OVER = {"Succeeded", "Failed"}
+"""Phases of pods that hold nothing any more; a Job's stay for their log."""
 
 
 def spec(
@@ -43,6 +53,8 @@ class Notebook:
     installed: Installation
     owner: Person
     id: str
+    bucket: str = ""
+    times: TrueTimes = field(default_factory=lambda: TrueTimes(begun_after=now() - CLUSTER_TICK))
 
     @property
     def pod_name(self) -> str:
@@ -61,42 +73,106 @@ class Notebook:
     def start(self) -> None:
         assert self.owner.api("PUT", f"notebook/{self.id}/start").status_code == 204
 
+    def work(self) -> None:
+        """Wait until it runs, and leave a file that must not be lost."""
+        self.wait("RUNNING")
+        self.times.saw("RUNNING", now())
+        self.run("sh", "-c", f"echo -n {WORDS} > /workspace/data/{WRITTEN}")
+
     def stop(self) -> None:
+        self.breaks()
         answer = self.owner.api("PUT", f"notebook/{self.id}/stop")
         assert answer.status_code == 204, answer.text
 
-    def write(self, text: str) -> None:
-        """Write a file into the volume from inside of the pod, as the editor would."""
-        self.installed.cluster.api.run_in(
-            self.pod_name,
-            "sh",
-            "-c",
-            f"echo -n {text} > /workspace/data/written.txt",
-            namespace=self.installed.namespace,
-            container="editor",
+    def breaks(self, *, is_proof_lost: bool = False) -> None:
+        """Note that it is about to end, and whether what could tell when goes with it."""
+        self.times.is_proof_lost |= is_proof_lost
+        self.times.over_after = self.times.over_after or now() - CLUSTER_TICK
+
+    def is_ending(self) -> bool:
+        """Tell whether its pod has been told to end."""
+        pod = self.pod()
+        return pod is not None and "deletionTimestamp" in pod["metadata"]
+
+    def is_saved(self) -> bool:
+        """Tell whether its file is in the bucket; a push that gave up is ordered again, as its owner would."""
+        try:
+            return self.installed.store.get(self.bucket, WRITTEN) == WORDS.encode()
+        except KeyError:
+            if self.status["state"] == "SYNC_FAILED":
+                self.owner.api("POST", f"notebook/{self.id}/datasync", json={"direction": "push"})
+            return False
+
+    def run(self, *command: str) -> str:
+        """Run a command in the editor's container."""
+        return self.installed.cluster.api.run_in(
+            self.pod_name, *command, namespace=self.installed.namespace, container="editor"
         )
 
     def things(self) -> dict[str, list[str]]:
-        """Name what the notebook has in the cluster, by kind."""
+        """Name what the notebook has in the cluster, by kind; of pods, those that have not ended."""
         kinds = ("pods", "jobs", "networkpolicies", "secrets", "persistentvolumeclaims")
         labels = f"ovh-spawner/notebook={self.id}"
         api, namespace = self.installed.cluster.api, self.installed.namespace
         found = {
-            k: [t["metadata"]["name"] for t in api.items(k, namespace=namespace, labels=labels)]
+            k: [
+                t["metadata"]["name"]
+                for t in api.items(k, namespace=namespace, labels=labels)
+                if k != "pods" or t["status"]["phase"] not in OVER
+            ]
             for k in kinds
         }
         return {kind: names for kind, names in found.items() if names}
 
     def wait_clean(self) -> None:
         """Wait until nothing of the notebook holds hardware, secrets or rights; its files stay."""
-        held = {"pods", "networkpolicies", "secrets"}
-        wait_for(lambda: not held & self.things().keys(), what=f"{self.things()} to go", seconds=SECONDS)
+        self.wait_released()
         assert self.things()["persistentvolumeclaims"] == [self.pod_name]
+
+    def wait_released(self) -> None:
+        held = {"pods", "networkpolicies", "secrets"}
+        try:
+            wait_for(lambda: not held & self.things().keys(), what="all that it held to go", seconds=SECONDS)
+        except AssertionError as error:
+            error.add_note(f"left: {self.things()}")
+            raise
 
     def usage(self) -> dict[str, Any]:
         """The notebook's line of the bill."""
         lines = self.owner.api("GET", "usage").json()["lines"]
         return next((line for line in lines if line["notebook"] == self.id), {"minutes": 0})
+
+    def check(self, what: str, when: str) -> None:
+        """Check what must hold when everything is back and the notebook at rest; add a line to the report."""
+        self.wait("STOPPED", "FAILED", "ERROR", "SYNC_FAILED")
+        self.times.ended()
+        wait_for(self.is_saved, what="the file in the bucket", seconds=SECONDS)
+        ended = self.wait("STOPPED", "FAILED", "ERROR")["state"]
+        self.wait_clean()
+        held = ["no hold left", "one end", "no stray object", self.check_the_bill(), SAVED]
+        report(what, when, ended, held=held)
+
+    def check_the_bill(self) -> str:
+        """Compare the books with what was seen, and return what held, in words."""
+        (run,) = self.runs()
+        assert run["state"] in {"STOPPED", "FAILED", "ERROR"}, dict(run)
+        assert run["ended_at"], dict(run)
+        return self.times.check(_utc(run["running_at"]), _utc(run["stopped_at"]), self.usage()["minutes"])
+
+    def runs(self) -> list[sqlite3.Row]:
+        """What the ledger has of it."""
+        file = self.installed.state / "ledger.sqlite"
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as books:
+            books.row_factory = sqlite3.Row
+            query = "SELECT * FROM runs WHERE notebook = ? ORDER BY created_at"
+            return books.execute(query, (UUID(self.id).hex,)).fetchall()
+
+
+SAVED = "the changed file is in the bucket"
+
+
+def _utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 @contextmanager
@@ -105,10 +181,10 @@ def notebook(installed: Installation, name: str, **wishes: Any) -> Iterator[Note
     owner = installed.sign_in(name)
     if bucket := wishes.get("bucket"):
         installed.store.create_bucket(bucket)
-        installed.store.put(bucket, "given.txt", "given")
+        installed.store.put(bucket, GIVEN, "given")
     answer = owner.api("POST", "notebook", json=spec(**wishes))
     assert answer.status_code in {200, 201}, answer.text
-    made = Notebook(installed, owner, answer.json()["id"])
+    made = Notebook(installed, owner, answer.json()["id"], bucket=bucket or "")
     try:
         yield made
     finally:

@@ -1,8 +1,11 @@
 """A real S3 server that pods reach: versitygw, which keeps versions and honours If-Match. Its buckets are folders."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -13,6 +16,21 @@ from tests.support.stack import free_port
 
 ACCESS_KEY = "demo-access"
 SECRET_KEY = "demo-secret-key"
+
+
+class Unavailable(BaseHTTPRequestHandler):
+    """503 to every request, as stores and what stands before them answer in bad hours."""
+
+    def answer(self) -> None:
+        self.send_response(503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        self.close_connection = True
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815 - http.server calls them so
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 class VersityStore(S3Server):
@@ -26,6 +44,20 @@ class VersityStore(S3Server):
     def come_back(self) -> None:
         self.daemon.start()
         wait_until(self.daemon, self._answers, what="versitygw to answer", seconds=30)
+
+    @contextmanager
+    def unavailable(self) -> Iterator[None]:
+        """Answer 503 to everything for a while, from the same address."""
+        self.daemon.stop()
+        address = urlsplit(self.endpoint)
+        server = ThreadingHTTPServer((address.hostname, address.port), Unavailable)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
+            self.come_back()
 
     def _answers(self) -> bool:
         try:

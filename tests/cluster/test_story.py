@@ -131,12 +131,12 @@ def test_vs_code_runs_as_well(installed, cluster):
         page = wait_for(
             lambda: (p := made.owner.get(url)) and "workbench" in p.text and p, what="VS Code's page"
         )
-        made.write("typed")
+        made.work()
         made.stop()
         made.wait("STOPPED")
 
         assert str(page.url).startswith(url)
-        assert installed.store.get("code", "written.txt") == b"typed"
+        assert made.is_saved()
 
 
 def test_a_notebook_waits_in_plain_words_until_a_gpu_is_there(installed, cluster, machine):

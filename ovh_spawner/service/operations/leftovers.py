@@ -14,10 +14,6 @@ from ovh_spawner.service.runners.base import Traces
 
 logger = structlog.get_logger()
 
-PAUSE = timedelta(minutes=1)
-"""Between two searches: each lists everything that there is."""
-
-
 class Leftovers:
     """Looks for them now and then."""
 
@@ -30,9 +26,11 @@ class Leftovers:
     async def remove(self) -> None:
         """Look once, unless it was done a moment ago."""
         now = self._means.now()
-        if self._next_at and abs(self._next_at - now) < PAUSE and now < self._next_at:
+        # Each search lists everything that there is.
+        pause = timedelta(seconds=self._means.settings.service.leftovers_seconds)
+        if self._next_at and abs(self._next_at - now) < pause and now < self._next_at:
             return
-        self._next_at = now + PAUSE
+        self._next_at = now + pause
         try:
             traces = await self._means.runner.list_traces()
         except OVHSpawnerError as exc:

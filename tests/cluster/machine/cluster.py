@@ -54,7 +54,7 @@ def given_cluster(kubeconfig: Path) -> Iterator[Cluster]:
 
 
 @contextmanager
-def own_cluster() -> Iterator[Cluster]:
+def own_cluster(*, has_audit: bool = False) -> Iterator[Cluster]:
     """Start everything, and leave nothing behind."""
     leftovers.remove_dead()
     state = leftovers.new_state()
@@ -62,7 +62,7 @@ def own_cluster() -> Iterator[Cluster]:
         ends.callback(leftovers.remove, state)
         bridge = make_bridge()
         leftovers.remember_bridge(state, bridge)
-        control_plane = ControlPlane(state, bridge.address)
+        control_plane = ControlPlane(state, bridge.address, has_audit=has_audit)
         ends.callback(control_plane.stop)
         control_plane.start()
         node = Node(state, bridge, control_plane)

@@ -21,6 +21,8 @@ class ControlPlane:
 
     state: Path
     address: str
+    has_audit: bool = False
+    """Write down each request of a service account, to be counted."""
     port: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
@@ -106,7 +108,23 @@ class ControlPlane:
             "kubelet-preferred-address-types": "InternalIP",
             "default-not-ready-toleration-seconds": 5,
             "default-unreachable-toleration-seconds": 5,
+            **(self._audit_flags() if self.has_audit else {}),
         }
+
+    @property
+    def audit_log(self) -> Path:
+        return self.logs / "audit.log"
+
+    def _audit_flags(self) -> dict[str, object]:
+        policy = {
+            "apiVersion": "audit.k8s.io/v1",
+            "kind": "Policy",
+            "omitStages": ["RequestReceived", "ResponseStarted"],
+            "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}],
+        }
+        path = self.state / "audit.json"
+        path.write_text(json.dumps(policy))
+        return {"audit-policy-file": path, "audit-log-path": self.audit_log, "audit-log-maxsize": 1000}
 
     def _controller_manager(self) -> Daemon:
         config = self._kubeconfig("controller-manager", "system:kube-controller-manager")
