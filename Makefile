@@ -136,7 +136,7 @@ reliability: setup $(VENV)/.ready-test  ## kill everything at every moment, writ
 # The same on a real Kubernetes (root).
 reliability-cluster: setup $(VENV)/.ready-test  ## break everything around pods, written to docs/reliability.md
 	@rm -f .tools/reliability-cluster.jsonl
-	@OVH_SPAWNER_RELIABILITY_REPORT=$(CURDIR)/.tools/reliability-cluster.jsonl $(MAKE) test-cluster ARGS="-k 'misfortunes or losses or stops'"
+	@OVH_SPAWNER_LONG=1 OVH_SPAWNER_RELIABILITY_REPORT=$(CURDIR)/.tools/reliability-cluster.jsonl $(MAKE) test-cluster ARGS="-k 'misfortunes or losses or stops'"
 	@$(BIN)/python docs/reliability.py kubernetes .tools/reliability-cluster.jsonl
 	@rm -f .tools/reliability-cluster.jsonl
 

@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,12 @@ class Side:
     def __post_init__(self) -> None:
         token = self.installed.hub_facts["token"]
         headers = {"Authorization": f"token {token}"}
-        self.hub = httpx.Client(base_url=f"{self.installed.url}/hub/api", headers=headers, timeout=300)
+        self.hub = httpx.Client(
+            base_url=f"{self.installed.url}/hub/api",
+            headers=headers,
+            timeout=PATIENCE,
+            limits=httpx.Limits(max_connections=None),
+        )
 
     def add_users(self, names: Sequence[str]) -> None:
         self.hub.post("/users", json={"usernames": list(names)}).raise_for_status()
@@ -86,8 +92,7 @@ class Side:
     def start(self, names: Sequence[str]) -> float:
         """Order all servers, and return after how many seconds the last one was ready."""
         began = time.perf_counter()
-        for name in names:
-            self._order(name)
+        _at_once(self._order, names)
         if len(names) == 1:
             wait_for(lambda: self._is_ready(names[0]), what="the server", seconds=PATIENCE)
         else:
@@ -104,10 +109,11 @@ class Side:
         answer.raise_for_status()
 
     def stop(self, names: Sequence[str]) -> None:
-        for name in names:
-            answer = self.hub.delete(f"/users/{name}/servers/{SERVER}")
-            answer.raise_for_status()
+        _at_once(self._order_stop, names)
         _wait_patiently(lambda: not self.active() & set(names), what="all stops")
+
+    def _order_stop(self, name: str) -> None:
+        self.hub.delete(f"/users/{name}/servers/{SERVER}").raise_for_status()
 
     def ready(self) -> set[str]:
         return {name for name, servers in self._servers().items() if any(s["ready"] for s in servers)}
@@ -147,6 +153,13 @@ class Side:
             what="every server to be known again",
         )
         return time.perf_counter() - began
+
+
+def _at_once(order: Callable[[str], None], names: Sequence[str]) -> None:
+    """Give all orders at the same time: each is answered when it is carried out, or after ten seconds."""
+    with ThreadPoolExecutor(len(names)) as threads:
+        for done in [threads.submit(order, name) for name in names]:
+            done.result()
 
 
 def _wait_patiently(look: Callable[[], bool], *, what: str) -> None:

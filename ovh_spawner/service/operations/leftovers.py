@@ -14,6 +14,7 @@ from ovh_spawner.service.runners.base import Traces
 
 logger = structlog.get_logger()
 
+
 class Leftovers:
     """Looks for them now and then."""
 
