@@ -11,7 +11,7 @@ OIDC_PROVIDER_VERSION := 9.13.3
 CODE_SERVER_VERSION := 4.139.1
 CACHE ?= $(HOME)/.cache/ovh-spawner
 
-.PHONY: help run setup vscode images images-pins test-images test test-hub5 test-long test-browser test-cluster cluster test-postgresql check format bench reliability reliability-cluster clean distclean
+.PHONY: help run setup vscode images images-pins test-images test test-hub5 test-long test-browser test-cluster cluster-tools cluster test-postgresql check format bench reliability reliability-cluster clean distclean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,7 +76,7 @@ images-pins: $(VENV)/.ready-run .tools/pins/.ready  ## ask the package index whe
 	@touch $@
 
 test-images: vscode $(VENV)/.ready-test  ## build small images without conda, and try what is in them (root)
-	@OVH_SPAWNER_CACHE="$(CACHE)" $(BIN)/python -m images --installer plain datasync gateway hub service jupyterlab-conda vscode-conda
+	@OVH_SPAWNER_CACHE="$(CACHE)" $(BIN)/python -m images --installer plain datasync gateway hub service ssh jupyterlab-conda vscode-conda
 	@OVH_SPAWNER_CACHE="$(CACHE)" $(BIN)/python -m pytest tests/images --run-images $(ARGS)
 
 test: setup $(TEST_TOOLS)  ## the fast tier: rules, service, real hub with real editors
@@ -98,11 +98,13 @@ test-hub5: setup $(TEST_TOOLS) .venv-hub5/.ready  ## the hub's tests and the jou
 test-browser: setup $(TEST_TOOLS)  ## the story in a real Chromium
 	@$(BIN)/python -m pytest tests/browser --run-browser $(ARGS)
 
-# Kubernetes is built from its Go modules the first time (about ten minutes), and kept in $(CACHE).
-test-cluster: setup $(VENV)/.ready-test  ## a real Kubernetes on this machine (root), or the one that KUBECONFIG names
+test-cluster: cluster-tools  ## a real Kubernetes on this machine (root), or the one that KUBECONFIG names
+	@$(BIN)/python -m pytest tests/cluster --run-cluster $(ARGS)
+
+# Kubernetes is built from its Go modules the first time (about ten minutes), and kept in $(CACHE), as our images are.
+cluster-tools: setup vscode $(VENV)/.ready-test
 	@$(BIN)/python -m tests.cluster.machine build
 	@$(BIN)/python -m tests.cluster.notebook_images
-	@$(BIN)/python -m pytest tests/cluster --run-cluster $(ARGS)
 
 cluster: $(VENV)/.ready-test  ## run a Kubernetes on this machine until Ctrl-C (root); ARGS="--fake-nodes 20"
 	@$(BIN)/python -m tests.cluster.machine run $(ARGS)

@@ -3,6 +3,7 @@
 What an installation chooses is in its settings file, what is secret in the environment; both are read here.
 """
 
+from ovh_spawner.domain.hosts import subdomain_of
 from ovh_spawner.hub.configuration import TEMPLATES, read_deployment
 
 c = get_config()  # noqa: F821 - given by JupyterHub
@@ -17,6 +18,11 @@ c.ConfigurableHTTPProxy.command = deployment.proxy_command
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings.hub.proxy_api_port}"
 c.ConfigurableHTTPProxy.pid_file = str(deployment.state / "proxy.pid")
 
+if settings.deployment.subdomains:
+    c.JupyterHub.subdomain_host = settings.deployment.public_url
+    c.JupyterHub.subdomain_hook = subdomain_of
+    c.JupyterHub.cookie_host_prefix_enabled = settings.uses_host_cookies
+
 # What it remembers.
 c.JupyterHub.db_url = deployment.database_url
 c.JupyterHub.upgrade_db = True
@@ -26,6 +32,8 @@ c.JupyterHub.cleanup_servers = settings.hub.cleanup_servers
 # Who comes in: those whom the settings' block signIn names, else everybody who knows the demo's password.
 c.JupyterHub.authenticator_class = "ovh_spawner.hub.authenticator.OVHAuthenticator"
 c.OVHAuthenticator.sign_in = settings.sign_in
+c.OVHAuthenticator.service_url = settings.service.url
+c.OVHAuthenticator.internal_token = deployment.internal_token
 c.OVHAuthenticator.oauth_callback_url = (
     f"{settings.deployment.public_url}{deployment.base_path}hub/oauth_callback"
 )

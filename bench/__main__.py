@@ -9,16 +9,23 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from bench import cluster, data, ledger, start
+from bench import cluster, data, gateway, ledger, start
 from bench.measuring import CHECKOUT, Row, machine
 
 BENCHMARKS = {
     "start": start.measure,
     "ledger": ledger.measure,
     "data": data.measure,
+    "gateway": gateway.measure,
     "cluster": cluster.measure,
 }
-TITLES = {"start": "Start and stop", "ledger": "Ledger", "data": "Data", "cluster": "Kubernetes"}
+TITLES = {
+    "start": "Start and stop",
+    "ledger": "Ledger",
+    "data": "Data",
+    "gateway": "Gateway",
+    "cluster": "Kubernetes",
+}
 PAGE = CHECKOUT / "docs" / "benchmarks.md"
 RESULTS = CHECKOUT / "bench" / "results.json"
 """What each benchmark found when it ran last; the page is written from this, so that one may run alone."""

@@ -16,10 +16,18 @@ from ovh_spawner import errors
 from ovh_spawner.cli.main import cli
 from ovh_spawner.domain.states import NotebookState, RunState
 from ovh_spawner.settings import Settings, StoreSettings
+from ovh_spawner.settings_projects import MembersSettings, PriceEntry, ProjectEntry
 
 DOCS = Path(__file__).parent
 PACKAGE = DOCS.parent / "ovh_spawner"
 NOTE = "<!-- Written by docs/generate.py from the code. -->\n\n"
+
+
+_HEADINGS: dict[type[BaseModel], str] = {
+    ProjectEntry: "A project in `projects`",
+    MembersSettings: "The members of one role in a project",
+    PriceEntry: "A price in a list of `priceLists`, under its flavor",
+}
 
 
 def configuration() -> str:
@@ -35,6 +43,8 @@ def configuration() -> str:
             lines += _block(model, block.alias or name, depth=2)
         else:
             lines += ["", f"## {block.alias or name}", "", block.description or ""]
+    for model in (ProjectEntry, MembersSettings, PriceEntry):
+        lines += ["", f"### {_HEADINGS[model]}", "", inspect.getdoc(model) or "", "", *_keys(model)]
     for store in get_args(get_args(StoreSettings)[0]):
         lines += ["", f"### A data store of type `{_literal(store)}`", "", inspect.getdoc(store) or "", ""]
         lines += _keys(store)

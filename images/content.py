@@ -15,6 +15,8 @@ from images.plan import Recipe
 
 CHECKOUT = Path(__file__).parents[1]
 PACKAGE = CHECKOUT / "ovh_spawner"
+SSH_SERVER = tuple(PACKAGE / "ssh" / name for name in ("inside_listener.py", "inside_session.py"))
+"""All that a notebook's image has of our package."""
 CONSTRAINTS = CHECKOUT / "constraints" / "run.txt"
 KEY_LENGTH = 16
 _SELF = re.compile(r"ovh-spawner\[([a-z,]+)\]")
@@ -52,6 +54,9 @@ def key_of(recipe: Recipe, parents: Mapping[str, str], contexts: Mapping[str, Pa
         digest.update(f"\0file {path.relative_to(recipe.folder)}\0".encode() + path.read_bytes())
     if "wheel" in recipe.inputs:
         digest.update(_package_digest())
+    if "ssh_server" in recipe.inputs:
+        for path in SSH_SERVER:
+            digest.update(f"\0file {path.name}\0".encode() + path.read_bytes())
     for name in recipe.contexts:
         # A folder of its own, named for its version; it never changes.
         digest.update(f"\0context {name} {contexts[name].name}".encode())
@@ -68,6 +73,9 @@ def write_context(recipe: Recipe, folder: Path, *, wheel: Path | None) -> None:
         (folder / name).write_text(text, encoding="utf-8")
     if "editor_config" in recipe.inputs:
         shutil.copytree(PACKAGE / "catalog" / "editor_config", folder / "editor_config")
+    if "ssh_server" in recipe.inputs:
+        for path in SSH_SERVER:
+            shutil.copy2(path, folder)
     if "wheel" in recipe.inputs and wheel is not None:
         (folder / "wheel").mkdir()
         shutil.copy2(wheel, folder / "wheel")

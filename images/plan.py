@@ -10,8 +10,8 @@ from ovh_spawner.pod import images as names
 from ovh_spawner.settings_kubernetes import ImageSettings
 
 FOLDER = Path(__file__).parent
-ROOT, BASE = "root", "base"
-PROGRAMS = (names.DATASYNC, names.GATEWAY, names.HUB, names.SERVICE)
+ROOT, BASE, NOTEBOOK_SSH = "root", "base", "notebook-ssh"
+PROGRAMS = (names.DATASYNC, names.GATEWAY, names.HUB, names.SERVICE, names.SSH)
 CONDA, PLAIN = "conda", "plain"
 PLAIN_PYTHON = "3.11"
 """The Python of the root file system's Debian: the only one that there is without conda."""
@@ -47,6 +47,7 @@ def plan(catalog: Capabilities, images: ImageSettings, *, installer: str) -> tup
         Recipe(name=BASE, folder=FOLDER / BASE, parents={"ROOT": ROOT}),
     ]
     recipes += [_program(name, images) for name in PROGRAMS]
+    recipes.append(_notebook_ssh())
     recipes += [_editor(editor.id) for editor in catalog.editors]
     for framework in catalog.frameworks:
         for version, pins in read_versions(FOLDER / "frameworks" / framework.id).items():
@@ -109,6 +110,16 @@ def _editor(editor: str) -> Recipe:
     )
 
 
+def _notebook_ssh() -> Recipe:
+    return Recipe(
+        name=NOTEBOOK_SSH,
+        folder=FOLDER / NOTEBOOK_SSH,
+        parents={"ROOT": ROOT},
+        arguments={"FOLDER": names.SSH_FOLDER},
+        inputs=("requirements", "constraints", "ssh_server"),
+    )
+
+
 def _framework(
     framework: str, version: str, pins: FrameworkVersion, *, images: ImageSettings, installer: str
 ) -> list[Recipe]:
@@ -151,8 +162,12 @@ def _notebook(editor: str, framework: str, below: Recipe, *, version: str, image
         name=f"{editor}-{framework}:{version}",
         folder=FOLDER / "editors",
         image=names.notebook_image(images, editor=editor, framework=framework, version=version),
-        parents={"FRAMEWORK": below.name, "EDITOR": f"editor-{editor}"},
-        arguments={"EDITORS": names.EDITORS_FOLDER, "FOLDER": names.FRAMEWORK_FOLDER},
+        parents={"FRAMEWORK": below.name, "EDITOR": f"editor-{editor}", "SSH": NOTEBOOK_SSH},
+        arguments={
+            "EDITORS": names.EDITORS_FOLDER,
+            "FOLDER": names.FRAMEWORK_FOLDER,
+            "REMOTE": names.SSH_FOLDER,
+        },
         obstacle=below.obstacle,
     )
 

@@ -15,6 +15,12 @@ ENV_INTERNAL_TOKEN = "OVH_SPAWNER_INTERNAL_TOKEN"
 ENV_ENCRYPTION_KEYS = "OVH_SPAWNER_ENCRYPTION_KEYS"
 """Environment variable: Fernet keys, comma-separated; the first encrypts, all decrypt (for rotation)."""
 
+ENV_SSH_TOKEN = "OVH_SPAWNER_SSH_TOKEN"
+"""Environment variable: the SSH endpoint's token at the service's internal API."""
+
+ENV_SSH_HOST_KEY = "OVH_SPAWNER_SSH_HOST_KEY"
+"""Environment variable: the SSH endpoint's private host key, in OpenSSH's form."""
+
 ENV_SETTINGS = "OVH_SPAWNER_SETTINGS"
 """Environment variable: path of the settings file."""
 

@@ -141,6 +141,12 @@ class ServiceUnavailableError(UpstreamError):
     code = "service_unavailable"
 
 
+class NotebookUnreachableError(UpstreamError):
+    """The notebook runs, and its SSH server is not reached."""
+
+    code = "notebook_unreachable"
+
+
 class ObjectStoreError(UpstreamError):
     """A data store did not answer, or refused."""
 

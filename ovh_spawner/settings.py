@@ -5,12 +5,18 @@ Unknown keys stop the start and name the nearest valid key, with file and line (
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from ovh_spawner.domain.hosts import origin_of_user
+from ovh_spawner.settings_access import AccessSettings
 from ovh_spawner.settings_kubernetes import KubernetesSettings
 from ovh_spawner.settings_outgoing import GitSettings, OutgoingSettings
 from ovh_spawner.settings_part import Part
+from ovh_spawner.settings_projects import PriceList, ProjectEntry, ProjectName, ProjectSettings
+from ovh_spawner.settings_ssh import SshSettings
+from ovh_spawner.settings_tokens import TokenSettings
 
 __all__ = ["Part", "Settings", "StoreSettings"]
 
@@ -25,8 +31,20 @@ class DeploymentSettings(Part):
     public_url: str = Field(
         default="http://127.0.0.1:8000", description="Address that browsers use, without path."
     )
+    subdomains: bool = Field(
+        default=False,
+        description="Give each person's notebooks a host of their own below publicUrl's, so that browsers keep people "
+        "apart who do not trust each other. Needs a wildcard in DNS and in the certificate.",
+    )
     base_path: str = Field(default="/", description="JupyterHub's base_url.")
     mode: Literal["local", "kubernetes"] = Field(default="local", description="Where notebooks run.")
+
+    @model_validator(mode="after")
+    def _hosts_have_names(self) -> "DeploymentSettings":
+        host = urlsplit(self.public_url).hostname or ""
+        if self.subdomains and (":" in host or host.replace(".", "").isdigit()):
+            raise ValueError("subdomains needs a name in publicUrl, not an address of numbers")
+        return self
 
 
 class ServiceSettings(Part):
@@ -36,6 +54,12 @@ class ServiceSettings(Part):
     port: int = Field(default=8002, description="Port the service listens on.")
     url: str = Field(default="http://127.0.0.1:8002", description="How hub and gateways reach the service.")
     hub_api_url: str = Field(default="http://127.0.0.1:8081/hub/api", description="JupyterHub's API.")
+    proxies: int = Field(
+        default=1,
+        ge=0,
+        description="Proxies between browsers and the service, JupyterHub's own among them: the audit log takes the "
+        "caller's address from that place of X-Forwarded-For, counted from the end. 0: the header is not believed.",
+    )
     reconcile_seconds: float = Field(default=15.0, gt=0, description="Pause between two reconcile rounds.")
     heartbeat_seconds: float = Field(
         default=30.0, gt=0, description="How often a running notebook proves it lives."
@@ -105,6 +129,10 @@ class SignInSettings(Part):
         default=None, description="File of local accounts; `ovh-spawner accounts` writes it."
     )
     openid: OpenIdSettings | None = Field(default=None, description="An OpenID Connect provider.")
+    application_tokens: bool = Field(
+        default=False,
+        description="Application tokens sign in too, beside accounts, a provider or the demo's password.",
+    )
     failures: int = Field(default=5, ge=1, description="Failed sign-ins of a name before it is locked.")
     lock_minutes: float = Field(default=15.0, gt=0, description="How long a name is locked then.")
     refresh_seconds: int = Field(
@@ -122,12 +150,6 @@ class DatabaseSettings(Part):
         description="SQLAlchemy address: sqlite+aiosqlite:///path or postgresql+psycopg://… (a password comes from "
         "PGPASSWORD or a password file, never from here).",
     )
-
-
-class ProjectSettings(Part):
-    """The project that everyone works in until projects are set up."""
-
-    gpu_quota: int = Field(default=4, ge=0, description="GPUs that the project may hold at a time.")
 
 
 class S3StoreSettings(Part):
@@ -196,8 +218,21 @@ class Settings(Part):
     service: ServiceSettings = ServiceSettings()
     hub: HubSettings = HubSettings()
     sign_in: SignInSettings = SignInSettings()
+    access: AccessSettings = AccessSettings()
     database: DatabaseSettings = DatabaseSettings()
     project: ProjectSettings = ProjectSettings()
+    projects: dict[ProjectName, ProjectEntry] = Field(
+        default_factory=dict,
+        description="Projects, by name. With none (and no `project.groupPattern`) everybody who is signed in works "
+        "in the project `default`, and keeps to their own notebooks.",
+    )
+    price_lists: dict[str, PriceList] = Field(
+        default_factory=dict,
+        description="Prices of flavors for projects that name the list; what it leaves out costs what the catalog "
+        "says. Never change a price that has applied: add one with a later `validFrom`.",
+    )
+    tokens: TokenSettings = TokenSettings()
+    ssh: SshSettings = SshSettings()
     local: LocalSettings = LocalSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
@@ -211,6 +246,11 @@ class Settings(Part):
     )
 
     @property
+    def has_projects(self) -> bool:
+        """Say whether projects are set up; otherwise everybody works in one."""
+        return bool(self.projects or self.project.group_pattern)
+
+    @property
     def refuses_private_addresses(self) -> bool:
         """Say whether people's own addresses must be public ones."""
         chosen = self.outgoing.private_addresses
@@ -220,6 +260,28 @@ class Settings(Part):
     def service_prefix(self) -> str:
         """Public path of the service."""
         return f"{self.deployment.base_path.rstrip('/')}/services/ai/"
+
+    @property
+    def service_address(self) -> str:
+        """How a notebook's pages lead to the service: by path alone where all share one host."""
+        host = self.deployment.public_url.rstrip("/") if self.deployment.subdomains else ""
+        return host + self.service_prefix
+
+    @property
+    def uses_host_cookies(self) -> bool:
+        """Say whether hub and service bind their cookies to their own host, which people's hosts could overwrite."""
+        return self.deployment.subdomains and self.deployment.public_url.startswith("https://")
+
+    @property
+    def allows_open_notebooks(self) -> bool:
+        """Say whether a notebook may be open to everybody."""
+        chosen = self.access.open_notebooks
+        return chosen == "allowed" or (chosen == "by-origin" and self.deployment.subdomains)
+
+    def notebook_origin(self, user: str) -> str:
+        """Public scheme and host of a person's notebooks; ``user`` as the hub names them."""
+        public = self.deployment.public_url.rstrip("/")
+        return origin_of_user(public, user) if self.deployment.subdomains else public
 
     def notebook_prefix(self, user: str, server_name: str) -> str:
         """Public path of a notebook, by the hub's own rule (both names already safe for URLs)."""

@@ -1,16 +1,16 @@
 """Shapes of the catalog's entries, as an operator writes them."""
 
 import re
-from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from string import Formatter
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from ovh_spawner.domain.flavors import FlavorType
 from ovh_spawner.settings_kubernetes import PlacementSettings
 from ovh_spawner.settings_part import Part
+from ovh_spawner.settings_projects import Prices
 
 _UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*([A-Za-z]*)", re.ASCII)
@@ -32,20 +32,6 @@ def _read_size(value: Any) -> Any:
     return int(Decimal(found[1]) * _UNITS[found[2].upper()])
 
 
-def _read_instant(value: Any) -> Any:
-    """Take a date as its first instant in UTC."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError("a date is written 2026-01-31, or 2026-01-31T12:00:00Z") from None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime.combine(value, time())
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    return value
-
-
 def _check_command(words: tuple[str, ...]) -> tuple[str, ...]:
     for word in words:
         names = {name for _, name, _, _ in Formatter().parse(word) if name is not None}
@@ -64,7 +50,6 @@ def _check_version(text: str) -> str:
 
 
 Size = Annotated[int, BeforeValidator(_read_size), Field(ge=0)]
-Instant = Annotated[datetime, BeforeValidator(_read_instant)]
 Words = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -95,13 +80,6 @@ class FrameworkEntry(Part):
     versions: Annotated[tuple[Version, ...], Field(min_length=1)]
     saved_paths: tuple[str, ...] = ("/workspace",)
     incompatible_editors: tuple[str, ...] = ()
-
-
-class PriceEntry(Part):
-    """A price of one unit, from an instant on."""
-
-    valid_from: Instant
-    per_hour: Decimal = Field(ge=0, allow_inf_nan=False)
 
 
 class PerUnitEntry(Part):
@@ -138,15 +116,8 @@ class FlavorEntry(Part):
     max: int = Field(ge=1)
     per_unit: PerUnitEntry
     gpu: GpuEntry | None = None
-    prices: Annotated[tuple[PriceEntry, ...], Field(min_length=1)]
+    prices: Prices
     kubernetes: PlacementEntry = PlacementEntry()
-
-    @field_validator("prices")
-    @classmethod
-    def _one_price_at_a_time(cls, prices: tuple[PriceEntry, ...]) -> tuple[PriceEntry, ...]:
-        if len({price.valid_from for price in prices}) < len(prices):
-            raise ValueError("two prices hold from the same instant")
-        return prices
 
 
 class RegionEntry(Part):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -87,7 +88,9 @@ def load_catalog(
     )
 
 
+@cache
 def _shipped(section: str) -> YamlSource:
+    # Kept: every spawner of a hub asks, and reading YAML is slow.
     name = f"{section}.yaml"
     text = (files("ovh_spawner.catalog") / name).read_text(encoding="utf-8")
     return YamlSource.parse(text, f"ovh_spawner/catalog/{name}")

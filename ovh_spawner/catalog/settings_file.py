@@ -31,9 +31,29 @@ def load_installation(path: Path | None) -> tuple[Settings, Capabilities]:
     settings, source = _read(path)
     catalog = source.at("catalog") if source and settings.catalog else None
     region_at = source.locate(("deployment", "region")) if source else None
-    return settings, load_catalog(
+    capabilities = load_catalog(
         settings.catalog, source=catalog, region=settings.deployment.region, region_at=region_at
     )
+    if source:
+        _check_price_lists(settings, capabilities, source)
+    return settings, capabilities
+
+
+def _check_price_lists(settings: Settings, capabilities: Capabilities, source: YamlSource) -> None:
+    for name, project in settings.projects.items():
+        if project.price_list and project.price_list not in settings.price_lists:
+            raise ConfigError(
+                f"{source.locate(('projects', name, 'priceList')) or source.name}: projects.{name}.priceList: "
+                f"{project.price_list!r} is not among priceLists."
+            )
+    known = {flavor.id for flavor in capabilities.flavors}
+    for name, prices in settings.price_lists.items():
+        if strange := prices.keys() - known:
+            flavor = min(strange)
+            where = source.locate(("priceLists", name, flavor)) or source.name
+            raise ConfigError(
+                f"{where}: priceLists.{name}: the catalog has no flavor {flavor!r}; it has {', '.join(sorted(known))}."
+            )
 
 
 def _read(path: Path | None) -> tuple[Settings, YamlSource | None]:

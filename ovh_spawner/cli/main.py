@@ -8,6 +8,7 @@ from ovh_spawner import __version__
 from ovh_spawner.cli.accounts import accounts
 from ovh_spawner.cli.check_network import check_network
 from ovh_spawner.cli.local import local
+from ovh_spawner.cli.rotate_keys import rotate_keys
 from ovh_spawner.errors import OVHSpawnerError, UpstreamError
 
 EXIT_REFUSED = 1
@@ -23,6 +24,7 @@ def cli() -> None:
 cli.add_command(accounts)
 cli.add_command(check_network)
 cli.add_command(local)
+cli.add_command(rotate_keys)
 
 
 def main() -> None:

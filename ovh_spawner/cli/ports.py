@@ -7,7 +7,7 @@ import json
 import socket
 from pathlib import Path
 
-NAMES = ("hub_api", "proxy_api", "service", "store")
+NAMES = ("hub_api", "proxy_api", "service", "store", "ssh")
 
 
 def is_free(port: int) -> bool:

@@ -6,7 +6,12 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
 
-from ovh_spawner.constants import ENV_ENCRYPTION_KEYS, ENV_INTERNAL_TOKEN, ENV_SERVICE_TOKEN
+from ovh_spawner.constants import (
+    ENV_ENCRYPTION_KEYS,
+    ENV_INTERNAL_TOKEN,
+    ENV_SERVICE_TOKEN,
+    ENV_SSH_TOKEN,
+)
 from ovh_spawner.errors import ConfigError
 
 ENV_SIGN_IN_PASSWORD = "OVH_SPAWNER_SIGN_IN_PASSWORD"
@@ -27,6 +32,7 @@ def _fernet_key() -> str:
 _DRAW: dict[str, Callable[[], str]] = {
     ENV_SERVICE_TOKEN: lambda: secrets.token_hex(32),
     ENV_INTERNAL_TOKEN: lambda: secrets.token_hex(32),
+    ENV_SSH_TOKEN: lambda: secrets.token_hex(32),
     ENV_ENCRYPTION_KEYS: _fernet_key,
     ENV_CRYPT_KEY: lambda: secrets.token_hex(32),
     ENV_SIGN_IN_PASSWORD: lambda: secrets.token_urlsafe(9),
@@ -43,6 +49,21 @@ def load_or_draw(path: Path) -> dict[str, str]:
     if missing:
         _write(path, known | missing)
     return known | missing
+
+
+def prepend_key(path: Path) -> str:
+    """Draw a new encryption key, which seals from now on; return all keys, in the form of the variable."""
+    known = load_or_draw(path)
+    keys = f"{_fernet_key()},{known[ENV_ENCRYPTION_KEYS]}"
+    _write(path, known | {ENV_ENCRYPTION_KEYS: keys})
+    return keys
+
+
+def drop_old_keys(path: Path) -> None:
+    """Keep the first encryption key alone."""
+    known = load_or_draw(path)
+    first = known[ENV_ENCRYPTION_KEYS].partition(",")[0]
+    _write(path, known | {ENV_ENCRYPTION_KEYS: first})
 
 
 def _read(path: Path) -> dict[str, str]:

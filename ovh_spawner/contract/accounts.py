@@ -8,6 +8,7 @@ import re
 from pydantic import Field, field_validator
 
 from ovh_spawner.contract.base import Message
+from ovh_spawner.domain.token_users import is_token_user
 
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
 """Safe in a path, as a folder and as an account of the machine."""
@@ -51,4 +52,6 @@ def problem_of_name(name: str) -> str:
         )
     if PROVIDER_NAME.fullmatch(name):
         return f"{name!r} looks like a name that a sign-in provider gives. Choose another one."
+    if is_token_user(name):
+        return f"{name!r} looks like a name of an application token. Choose another one."
     return ""

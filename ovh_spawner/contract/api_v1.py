@@ -197,6 +197,10 @@ class StatusAnswer(Message):
     duration: int
     last_started_at: Instant | None
     last_stopped_at: Instant | None
+    last_active_at: Absent[Instant] = Field(
+        default=None,
+        description="When somebody last did something in the running notebook; an open tab is nothing.",
+    )
     data_sync: list[DataSync]
     volumes: list[VolumeStatus]
     workspace: Absent[WorkspaceAnswer] = None

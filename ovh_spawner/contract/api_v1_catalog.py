@@ -88,25 +88,53 @@ class ProjectQuotas(Message):
     resources: dict[str, int]
 
 
+class ProjectRole(Message):
+    """A project that somebody works in."""
+
+    name: str
+    role: str = Field(description="read, operator or administrator.")
+
+
 class Me(Message):
     """Who asks."""
 
     name: str
     tenant: str = Field(description="The project.")
-    role: str = Field(description="administrator, ai_training_operator or ai_training_read.")
+    role: Absent[str] = Field(
+        default=None,
+        description="administrator, ai_training_operator or ai_training_read; absent without a project.",
+    )
     token_kind: str
     quotas: ProjectQuotas
+    projects: list[ProjectRole] = Field(description="Every project that the caller works in.")
 
 
 class Project(Message):
     """A project with its quota and what of it is in use."""
 
     name: str
+    title: str
+    role: Absent[str] = Field(default=None, description="The caller's: read, operator or administrator.")
+    sharing: str = Field(
+        description="members: they see and open each other's notebooks; owner: only their own."
+    )
+    origin: str = Field(description="settings, groups or api: where it is changed.")
+    price_list: str
+    labels: dict[str, str]
     region: str
     currency: str
     gpu_quota: int
     gpus_used: int
     cpus_used: int
+
+
+class ProjectMember(Message):
+    """Who has a role in a project."""
+
+    kind: str = Field(description="user or group.")
+    name: str = Field(description="Of a group: its name, in which * stands for anything.")
+    role: str = Field(description="read, operator or administrator.")
+    origin: str = Field(description="settings or api: where it is changed.")
 
 
 class DataStore(Message):

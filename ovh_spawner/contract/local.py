@@ -26,6 +26,9 @@ class EditorProcess(Message):
     )
     socket: str = Field(default="", description="Unix socket that the editor listens on, when it does.")
     port: int = Field(default=0, description="Loopback port that the editor listens on, when it does.")
+    ssh_socket: str = Field(
+        default="", description="Unix socket of the notebook's SSH server, when it has one."
+    )
     strip_prefix: bool = Field(description="True: the editor serves at / and the gateway removes the prefix.")
     probe_path: str = Field(
         description="Path under the editor's root that answers below 500 when it is ready."
@@ -42,13 +45,19 @@ class GatewayConfig(Message):
     host: str = "127.0.0.1"
     port: int
     service_url: str = Field(description="The service's own address, for internal calls.")
-    service_prefix: str = Field(description="Public path of the service: /services/ai/.")
+    service_prefix: str = Field(
+        description="Public path of the service: /services/ai/. With its host where notebooks have hosts of their own."
+    )
     gateway_token: Secret
     cookie_key: Secret
     run_folder: str = Field(default="", description="Where it leaves its records; a container has its own.")
     editor: EditorProcess
     heartbeat_seconds: float = Field(default=30.0, description="How often the gateway proves that it lives.")
-    policy_seconds: float = Field(default=10.0, description="How long an access policy is used unasked.")
+    policy_seconds: float = Field(
+        default=4.0,
+        description="How long an access policy is used unasked. The service's own answer may be 5 seconds old; "
+        "together they stay below the 10 seconds in which a lost right ends open connections.",
+    )
     stop_seconds: float = Field(default=20.0, description="What a stop leaves the editor to end by itself.")
     editor_gone_seconds: float = Field(
         default=20.0,
@@ -61,6 +70,7 @@ class ProcessRecord(Message):
 
     pid: int
     created_at: float = Field(description="The process's start time as psutil tells it, against reused ids.")
+    address: str = Field(default="", description="Host and port that it listens on, when it does.")
 
 
 class EndRecord(Message):

@@ -19,6 +19,13 @@ class Choice(Message):
     unavailable: str = Field(default="", description="Why it cannot be chosen here; empty when it can.")
 
 
+class ProjectChoice(Message):
+    """A project in which the person may make notebooks."""
+
+    id: str
+    name: str
+
+
 class FrameworkChoice(Choice):
     """A framework with its versions, newest default first."""
 
@@ -52,12 +59,27 @@ class NotebookBrief(Message):
     is_syncing: bool = Field(
         default=False, description="A data sync waits or runs; its volumes may not be known yet."
     )
+    ssh_command: str = Field(default="", description="How SSH clients reach it; empty: not at all.")
+
+
+class ReachedNotebook(Message):
+    """A notebook that somebody who signed in with an application token may know of."""
+
+    name: str
+    owner: str
+    state: NotebookState
+    url: str = Field(description="Where it opens; empty when it does not run.")
 
 
 class HomePage(Message):
     """``GET /internal/v1/home-page``: where a person's notebooks stand."""
 
     notebooks: dict[str, NotebookBrief] = Field(description="By the name of their server.")
+    reached: list[ReachedNotebook] = Field(
+        default_factory=list,
+        description="Of a user who is an application token: the first of what it reaches.",
+    )
+    reached_in_all: int = 0
 
 
 class SpawnPage(Message):
@@ -72,6 +94,14 @@ class SpawnPage(Message):
     gpus_used: int
     data_stores: list[str]
     open_access_allowed: bool
+    has_ssh: bool = Field(default=False, description="Notebooks can be reached over SSH, with keys.")
+    projects: list[ProjectChoice] = Field(
+        default_factory=list, description="Where the person may make notebooks; none: nowhere."
+    )
+    refusal: str = Field(
+        default="", description="Why this person can start nothing here; empty when they can."
+    )
+    project: str = Field(default="", description="The one whose quota, prices and data stores are shown.")
     notebook: NotebookBrief | None = Field(description="The notebook of this server, when there is one.")
     spec: dict[str, Any] | None = Field(
         description="Its spec in the request's shape, to fill the form; values of environment variables included, "

@@ -107,6 +107,12 @@ class PullReport(Message):
     volumes: list[VolumeProgress]
 
 
+class Heartbeat(Message):
+    """``POST /internal/v1/runs/{run}/heartbeat``: the notebook lives; from a gateway also when it was last used."""
+
+    last_active_at: UtcDatetime | None = None
+
+
 class RunStatus(Message):
     """The answer to reports and heartbeats (``POST /internal/v1/runs/{run}/heartbeat``, hub or gateway token)."""
 

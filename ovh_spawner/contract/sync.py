@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import Field, SecretStr
 
+from ovh_spawner.constants import DEFAULT_PROJECT
 from ovh_spawner.contract.base import Message, Secret, UtcDatetime
 from ovh_spawner.domain.volumes import Permission
 
@@ -135,6 +136,7 @@ class SyncJob(Message):
         description="Folder beside the files, outside the notebook's home: manifests and the lock live there."
     )
     manual: bool = False
+    project: str = Field(default=DEFAULT_PROJECT, description="The notebook's; a label on a cluster.")
 
 
 class VolumeProgress(Message):

@@ -25,6 +25,8 @@ class ResolutionContext:
     door: Door
     git_file_urls: bool = False
     """True: repositories may be folders of this machine (tests, never a deployment)."""
+    allows_open_access: bool = True
+    """False: no notebook may be opened to everybody."""
     platform_check: Callable[[NotebookSpec], Sequence[Problem]] = lambda _: ()
     """What the place where notebooks run cannot do; asked when all rules are kept."""
     notebook_id: UUID | None = None

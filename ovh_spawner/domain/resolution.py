@@ -84,7 +84,7 @@ def resolve(
         labels=_labels(request.labels or {}, context, findings),
         ssh_public_keys=resolve_ssh_keys(request.ssh_public_keys or (), findings=findings),
         timeout_auto_restart=bool(request.timeout_auto_restart),
-        open_access=bool(request.unsecure_http),
+        open_access=_open_access(request.unsecure_http, context, findings, current=current),
     )
     findings.raise_if_any()
     return _checked(spec, context)
@@ -140,8 +140,25 @@ def _inner_changes(
     if request.timeout_auto_restart is not None:
         changes["timeout_auto_restart"] = request.timeout_auto_restart
     if request.unsecure_http is not None:
-        changes["open_access"] = request.unsecure_http
+        changes["open_access"] = _open_access(request.unsecure_http, context, findings, current=spec)
     return changes
+
+
+def _open_access(
+    asked: bool | None,  # noqa: FBT001 - as it came in the request
+    context: ResolutionContext,
+    findings: Findings,
+    *,
+    current: NotebookSpec | None,
+) -> bool:
+    # One that was opened before the operator forbade it may be saved as it is: it lets nobody in.
+    if asked and not context.allows_open_access and not (current and current.open_access):
+        findings.add(
+            "unsecureHttp",
+            "open notebooks are switched off here, because everybody could work in them without signing in. "
+            "Leave it out or send false, and give an application token to those who have no account.",
+        )
+    return bool(asked)
 
 
 def _name(text: str | None, findings: Findings) -> str:

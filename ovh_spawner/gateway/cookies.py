@@ -16,14 +16,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ovh_spawner.contract.base import UtcDatetime
 from ovh_spawner.gateway.headers import COOKIE_PREFIX
 
+MOST_KNOWN = 1000
+"""Genuine cookies remembered: more than there are browsers in one notebook."""
+
 
 class SignedIn(BaseModel):
-    """A person whom the service admitted."""
+    """A visitor whom the service admitted; never the credential that they showed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     notebook: UUID
-    user: str
+    visitor: str
     expires_at: UtcDatetime
 
 
@@ -49,6 +52,7 @@ class CookieJar:
         self._key = key
         # 12 digits tell a user's notebooks apart; Path does so already, this helps people who look.
         self.name = f"{COOKIE_PREFIX}{notebook.hex[:12]}"
+        self._known: dict[str, SignedIn] = {}
 
     def name_under_way(self, state: str) -> str:
         """Return a name for each sign-in, since a browser that restores its tabs starts several at once."""
@@ -66,6 +70,20 @@ class CookieJar:
                 continue
             if content.notebook == self._notebook and content.expires_at > now:
                 return content
+        return None
+
+    def read_signed_in(self, values: Iterable[str], now: datetime) -> SignedIn | None:
+        """Return what :meth:`read` returns; the signature of a value is looked at once, not at each request."""
+        for value in values:
+            known = self._known.get(value)
+            if known is not None and known.expires_at > now:
+                return known
+            found = self.read([value], SignedIn, now)
+            if found is not None:
+                while len(self._known) >= MOST_KNOWN:
+                    del self._known[next(iter(self._known))]
+                self._known[value] = found
+                return found
         return None
 
     def _serializer(self, kind: type[BaseModel]) -> URLSafeSerializer:

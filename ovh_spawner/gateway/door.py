@@ -1,4 +1,4 @@
-"""The way of every request: is it ours, is it ready, may they come in, then to the editor."""
+"""The way of every request: is it ours, may they come in, is it ready, then to the editor or another program."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,13 +8,23 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
 from ovh_spawner import __version__
-from ovh_spawner.gateway import pages, sign_in
+from ovh_spawner.gateway import pages, sign_in, token_sign_in, tunnel
 from ovh_spawner.gateway.access import Access, Decision, Verdict
-from ovh_spawner.gateway.editor_client import MAX_HEADER_BYTES, READ_BUFFER_BYTES
-from ovh_spawner.gateway.origins import is_own_origin, is_websocket, needs_own_origin
+from ovh_spawner.gateway.activity import Activity
+from ovh_spawner.gateway.editor_client import MAX_HEADER_BYTES, READ_BUFFER_BYTES, PortClient
+from ovh_spawner.gateway.origins import (
+    SAFE_METHODS,
+    is_foreign_use,
+    is_own_origin,
+    is_websocket,
+    needs_own_origin,
+)
 from ovh_spawner.gateway.paths import Prefix
 from ovh_spawner.gateway.proxying import HttpProxy
 from ovh_spawner.gateway.readiness import Readiness
+from ovh_spawner.gateway.targets import Target, parse_port_path
+from ovh_spawner.gateway.tokens import token_in_query
+from ovh_spawner.gateway.turning_away import TurnAway
 from ovh_spawner.gateway.websockets import WebSocketProxy
 
 log = structlog.get_logger()
@@ -24,18 +34,26 @@ OWN_PATHS = "_ovh/"
 NOT_PROXIED = frozenset({"CONNECT", "TRACE"})
 """TRACE would show a page the cookies that it may not read; CONNECT makes no sense behind a path."""
 
+LOGGED_PATH = 500
+"""Characters of a path in a log line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
     """All that a request may meet."""
 
     prefix: Prefix
-    editor_name: str
+    editor: Target
+    ports: PortClient
     access: Access
     sign_in: sign_in.SignIn
+    token_sign_in: token_sign_in.TokenSignIn
+    turn_away: TurnAway
     readiness: Readiness
     http: HttpProxy
     websockets: WebSocketProxy
+    activity: Activity
+    ssh: tunnel.SshTunnel
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         # Not request.path: that is decoded.
@@ -47,53 +65,75 @@ class Door:
         path = rest.partition("?")[0]
         if path == "api" and request.method in {"GET", "HEAD"}:
             return self._readiness()
+        if path == tunnel.PATH:
+            return await self.ssh.carry(request)
         if path.startswith(OWN_PATHS):
             return await self._own(request, rest)
-        return await self._to_editor(request, rest)
+        return await self._theirs(request, rest)
+
+    async def _theirs(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
+        if request.method in NOT_PROXIED:
+            return pages.error(405, f"{request.method} is not for notebooks.", "method_not_allowed")
+        token, rest = token_in_query(rest)
+        if token is not None and request.method in SAFE_METHODS and not is_websocket(request):
+            return await self.token_sign_in.came_in_address(request, token, rest)
+        decision = await self.access.decide(request)
+        if decision.verdict is not Verdict.ADMIT:
+            return self.turn_away.answer(request, decision, rest)
+        if _is_foreign(request, decision):
+            log.warning("foreign_origin_refused", method=request.method, origin=request.headers.get("Origin"))
+            message = "This was sent by a page of another site, or does not say by which page it was sent."
+            return pages.error(403, message, "foreign_origin")
+        return await self._to_program(request, rest, decision)
 
     def _readiness(self) -> web.Response:
         """The hub asks without any credential, and sends people here when the answer is good."""
         if not self.readiness.is_ready:
-            return pages.error(503, f"{self.editor_name} is starting.", "starting")
+            return pages.error(503, f"{self.editor.name} is starting.", "starting")
         return web.json_response({"version": __version__}, headers={"Cache-Control": "no-store"})
 
     async def _own(self, request: web.BaseRequest, rest: str) -> web.Response:
-        path = rest.partition("?")[0]
-        if request.method == "GET" and path == sign_in.CALLBACK:
+        what = request.method, rest.partition("?")[0]
+        if what == ("GET", sign_in.CALLBACK):
             if not request.raw_path.startswith(self.prefix.path):
                 # With other escapes the browser did not send the cookie: come again, spelled right.
                 return pages.redirect(self.prefix.below(rest))
             return await self.sign_in.finish(request)
-        if request.method == "GET" and path == sign_in.START:
-            return self.sign_in.begin(request, "")
+        if what == ("GET", sign_in.START):
+            return self.sign_in.begin(request, token_sign_in.next_of(request.query))
+        if what == ("GET", token_sign_in.PATH):
+            return self.token_sign_in.asked(request)
+        if what == ("POST", token_sign_in.PATH):
+            return await self.token_sign_in.typed(request)
         return pages.not_found()
 
-    async def _to_editor(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
-        if request.method in NOT_PROXIED:
-            return pages.error(405, f"{request.method} is not for notebooks.", "method_not_allowed")
-        decision = await self.access.decide(request)
-        if decision.verdict is not Verdict.ADMIT:
-            return self._turn_away(request, decision, rest)
-        if needs_own_origin(request) and not is_own_origin(request, by_cookie=decision.by_cookie):
-            log.warning("foreign_origin_refused", method=request.method, origin=request.headers.get("Origin"))
-            message = "This was sent by a page of another site, or does not say by which page it was sent."
-            return pages.error(403, message, "foreign_origin")
+    async def _to_program(
+        self, request: web.BaseRequest, rest: str, decision: Decision
+    ) -> web.StreamResponse:
+        if (port := parse_port_path(rest)) is not None:
+            if port.rest is None:
+                return pages.redirect(self.prefix.below(port.prefix))
+            target = self.ports.target(port)
+            if target is None:
+                return pages.not_found()
+            return await self._carry(request, target, port.rest, decision=decision)
         if not self.readiness.is_ready:
-            return pages.starting(request, self.editor_name)
-        if is_websocket(request):
-            return await self.websockets.carry(request, rest)
-        return await self.http.carry(request, rest)
+            return pages.starting(request, self.editor.name)
+        return await self._carry(request, self.editor, rest, decision=decision)
 
-    def _turn_away(self, request: web.BaseRequest, decision: Decision, rest: str) -> web.Response:
-        if decision.verdict is Verdict.UNKNOWN:
-            return pages.service_away(request)
-        if decision.verdict is Verdict.REFUSE:
-            return pages.refused(request, decision.user or "", self.prefix.path + sign_in.START)
+    async def _carry(
+        self, request: web.BaseRequest, target: Target, rest: str, *, decision: Decision
+    ) -> web.StreamResponse:
+        self.activity.see_request(request, rest)
         if is_websocket(request):
-            return pages.error(403, "Sign in first: open the notebook in this browser.", "unauthenticated")
-        if pages.wants_page(request):
-            return self.sign_in.begin(request, rest)
-        return pages.error(401, "Sign in first: open the notebook in a browser.", "unauthenticated")
+            return await self.websockets.carry(request, target, rest, decision=decision)
+        return await self.http.carry(request, target, rest, decision=decision)
+
+
+def _is_foreign(request: web.BaseRequest, decision: Decision) -> bool:
+    if decision.by_cookie and is_foreign_use(request):
+        return True
+    return needs_own_origin(request) and not is_own_origin(request, by_cookie=decision.by_cookie)
 
 
 class AccessLog(AbstractAccessLogger):
@@ -105,7 +145,7 @@ class AccessLog(AbstractAccessLogger):
         write(
             "request",
             method=request.method,
-            path=request.raw_path.partition("?")[0],
+            path=request.raw_path.partition("?")[0][:LOGGED_PATH],
             status=response.status,
             seconds=round(time, 3),
         )

@@ -13,6 +13,8 @@ from ovh_spawner.gateway.headers import first_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+FRAMES = frozenset({"iframe", "frame", "embed", "object"})
+
 
 def is_websocket(request: BaseRequest) -> bool:
     """True: the request asks for a websocket."""
@@ -22,6 +24,18 @@ def is_websocket(request: BaseRequest) -> bool:
 def needs_own_origin(request: BaseRequest) -> bool:
     """True: the request may change something, or opens what may."""
     return request.method not in SAFE_METHODS or is_websocket(request)
+
+
+def is_foreign_use(request: BaseRequest) -> bool:
+    """True: a page of another origin fetches or frames something here, with cookies that a browser adds by itself.
+
+    ``SameSite=Lax`` does not stop this where people have hosts of one domain: they are one site. Going somewhere
+    (a link, a typed address) is no such use.
+    """
+    if request.headers.get("Sec-Fetch-Site", "").lower() not in {"cross-site", "same-site"}:
+        return False
+    is_navigation = request.headers.get("Sec-Fetch-Mode", "").lower() == "navigate"
+    return not is_navigation or request.headers.get("Sec-Fetch-Dest", "").lower() in FRAMES
 
 
 def is_own_origin(request: BaseRequest, *, by_cookie: bool) -> bool:

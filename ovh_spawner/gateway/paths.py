@@ -37,4 +37,6 @@ class Prefix:
 
     def put_back(self, path: str) -> str:
         """Return an absolute path that an editor at / gave, as the browser must ask for it."""
-        return path if path.startswith(self.path) else self.path + path.removeprefix("/")
+        if path.startswith(self.path) or path + "/" == self.path:
+            return path
+        return self.path + path.removeprefix("/")

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,19 @@ import structlog
 from aiohttp import web
 
 from ovh_spawner.contract.local import GatewayConfig
+from ovh_spawner.contract.ssh import tunnel_token
 from ovh_spawner.errors import ConfigError
 from ovh_spawner.gateway.access import Access
+from ovh_spawner.gateway.activity import Activity
+from ovh_spawner.gateway.admitting import Admitting
 from ovh_spawner.gateway.companion import accompany
 from ovh_spawner.gateway.config_file import editor_of
 from ovh_spawner.gateway.cookies import CookieJar
 from ovh_spawner.gateway.door import Door, build_server
 from ovh_spawner.gateway.editor import Editor
-from ovh_spawner.gateway.editor_client import EditorClient
+from ovh_spawner.gateway.editor_client import EditorClient, PortClient
 from ovh_spawner.gateway.heartbeat import beat_until_told_to_stop
+from ovh_spawner.gateway.living import Living, recheck_forever
 from ovh_spawner.gateway.paths import Prefix
 from ovh_spawner.gateway.policy import PolicyCache
 from ovh_spawner.gateway.proxying import HttpProxy
@@ -30,7 +35,11 @@ from ovh_spawner.gateway.readiness import Readiness
 from ovh_spawner.gateway.records import record_end, record_process
 from ovh_spawner.gateway.service_client import ServiceClient
 from ovh_spawner.gateway.sign_in import SignIn
-from ovh_spawner.gateway.websockets import WebSocketProxy, recheck_forever
+from ovh_spawner.gateway.token_sign_in import TokenSignIn
+from ovh_spawner.gateway.tokens import TokenDesk
+from ovh_spawner.gateway.tunnel import SshTunnel
+from ovh_spawner.gateway.turning_away import TurnAway
+from ovh_spawner.gateway.websockets import WebSocketProxy
 
 log = structlog.get_logger()
 
@@ -46,17 +55,19 @@ async def run(config: GatewayConfig, *, now: Callable[[], datetime]) -> int:
     async with AsyncExitStack() as stack:
         # Listen first: when the port is taken, no editor must start.
         listener = stack.enter_context(_listen(config.host, config.port))
-        client, service = await _clients(stack, config)
-        policies = PolicyCache(service, seconds=config.policy_seconds, monotonic=time.monotonic)
-        door = _build_door(config, client=client, service=service, policies=policies, now=now)
-        await stack.enter_async_context(_serving(door, listener))
+        clients = _clients(stack, config)
+        policies = PolicyCache(clients.service, seconds=config.policy_seconds, monotonic=time.monotonic)
+        living = Living()
+        activity = Activity(now=now, monotonic=time.monotonic)
+        door = _build_door(config, clients, policies, living=living, activity=activity, now=now)
+        await stack.enter_async_context(_serving(door, living, listener))
         if editor_of(config).command:
-            record_process(Path(config.run_folder))
+            record_process(Path(config.run_folder), address=f"{config.host}:{config.port}")
         async with _in_the_background(
             door.readiness.wait(),
-            policies.get(),
-            recheck_forever(door.websockets, door.access, policies, seconds=config.policy_seconds),
-            _stop_when_told(service, stop, seconds=config.heartbeat_seconds),
+            policies.look(),
+            recheck_forever(living, door.access, policies, seconds=config.policy_seconds),
+            _stop_when_told(clients.service, activity, stop, seconds=config.heartbeat_seconds),
         ):
             if editor_of(config).command:
                 return await _live(config, stop=stop, now=now)
@@ -95,50 +106,79 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f"The gateway cannot listen on {host} port {port}: {exc.strerror}.") from exc
 
 
-async def _clients(stack: AsyncExitStack, config: GatewayConfig) -> tuple[EditorClient, ServiceClient]:
-    client = EditorClient(editor_of(config), Prefix(config.prefix))
-    stack.push_async_callback(client.close)
-    service = ServiceClient(config.service_url, config.run, config.gateway_token)
-    stack.push_async_callback(service.close)
-    return client, service
+@dataclass(frozen=True, slots=True)
+class _Clients:
+    """Whom the gateway calls."""
+
+    editor: EditorClient
+    ports: PortClient
+    service: ServiceClient
+
+
+def _clients(stack: AsyncExitStack, config: GatewayConfig) -> _Clients:
+    prefix = Prefix(config.prefix)
+    clients = _Clients(
+        editor=EditorClient(editor_of(config), prefix),
+        ports=PortClient(prefix, own_port=config.port),
+        service=ServiceClient(config.service_url, config.run, config.gateway_token),
+    )
+    for client in (clients.editor, clients.ports, clients.service):
+        stack.push_async_callback(client.close)
+    return clients
 
 
 def _build_door(
     config: GatewayConfig,
-    *,
-    client: EditorClient,
-    service: ServiceClient,
+    clients: _Clients,
     policies: PolicyCache,
+    *,
+    living: Living,
+    activity: Activity,
     now: Callable[[], datetime],
 ) -> Door:
     """Wire what a request meets."""
     prefix = Prefix(config.prefix)
     jar = CookieJar(config.notebook, config.cookie_key.get_secret_value())
+    desk = TokenDesk(clients.service, now=now, monotonic=time.monotonic)
+    admitting = Admitting(config, prefix, jar, policies, now)
+    hub_sign_in, token_sign_in = SignIn(admitting, clients.service), TokenSignIn(admitting, desk)
     return Door(
         prefix=prefix,
-        editor_name=client.name,
-        access=Access(jar, policies, now=now),
-        sign_in=SignIn(config, jar=jar, service=service, policies=policies, now=now),
-        readiness=Readiness(client, editor_of(config).probe_path),
-        http=HttpProxy(client, prefix),
-        websockets=WebSocketProxy(client),
+        editor=clients.editor.target,
+        ports=clients.ports,
+        access=Access(jar, policies, desk, now=now),
+        sign_in=hub_sign_in,
+        token_sign_in=token_sign_in,
+        turn_away=TurnAway(prefix, hub_sign_in, token_sign_in),
+        readiness=Readiness(clients.editor.target, editor_of(config).probe_path),
+        http=HttpProxy(living),
+        websockets=WebSocketProxy(living, activity),
+        activity=activity,
+        ssh=SshTunnel(
+            editor_of(config).ssh_socket,
+            tunnel_token(config.cookie_key.get_secret_value(), config.run),
+            activity,
+        ),
     )
 
 
 @asynccontextmanager
-async def _serving(door: Door, listener: socket.socket) -> AsyncIterator[None]:
+async def _serving(door: Door, living: Living, listener: socket.socket) -> AsyncIterator[None]:
     runner = web.ServerRunner(build_server(door.handle), shutdown_timeout=LAST_ANSWERS_SECONDS)
     await runner.setup()
     await web.SockSite(runner, listener).start()
     try:
         yield
     finally:
-        await door.websockets.close_all()
+        await living.close_websockets()
+        await door.ssh.close_all()
         await runner.cleanup()
 
 
-async def _stop_when_told(service: ServiceClient, stop: asyncio.Event, *, seconds: float) -> None:
-    await beat_until_told_to_stop(service, seconds=seconds)
+async def _stop_when_told(
+    service: ServiceClient, activity: Activity, stop: asyncio.Event, *, seconds: float
+) -> None:
+    await beat_until_told_to_stop(service, activity, seconds=seconds)
     stop.set()
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import aiohttp
 
-from ovh_spawner.gateway.editor_client import EditorClient
+from ovh_spawner.gateway.targets import Target
 
 FIRST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 0.5
@@ -20,9 +20,9 @@ FIRST_ERROR_OF_THE_SERVER = 500
 class Readiness:
     """Not ready until the editor's probe path answered below 500 once; then ready for good."""
 
-    def __init__(self, client: EditorClient, probe_path: str) -> None:
-        self._client = client
-        self._url = client.url(probe_path.lstrip("/"))
+    def __init__(self, editor: Target, probe_path: str) -> None:
+        self._session = editor.sessions.once
+        self._url = editor.url(probe_path.lstrip("/"))
         self.is_ready = False
 
     async def wait(self) -> None:
@@ -36,7 +36,7 @@ class Readiness:
     async def _answers(self) -> bool:
         timeout = aiohttp.ClientTimeout(total=PROBE_SECONDS)
         try:
-            async with self._client.session.get(self._url, allow_redirects=False, timeout=timeout) as answer:
+            async with self._session.get(self._url, allow_redirects=False, timeout=timeout) as answer:
                 return answer.status < FIRST_ERROR_OF_THE_SERVER
         except (aiohttp.ClientError, TimeoutError):
             return False

@@ -9,10 +9,11 @@ from ovh_spawner.contract.base import Message
 from ovh_spawner.contract.local import EndRecord, ProcessRecord
 
 
-def record_process(folder: Path) -> None:
-    """Write who we are: the id alone could be another process's tomorrow."""
+def record_process(folder: Path, *, address: str) -> None:
+    """Write who we are (the id alone could be another process's tomorrow), and where we listen."""
     process = psutil.Process()
-    _write(folder / "process.json", ProcessRecord(pid=process.pid, created_at=process.create_time()))
+    record = ProcessRecord(pid=process.pid, created_at=process.create_time(), address=address)
+    _write(folder / "process.json", record)
 
 
 def record_end(folder: Path, *, at: datetime, exit_code: int, ordered: bool) -> None:

@@ -7,19 +7,16 @@ checked again, so the way back cannot lead off this notebook.
 
 import hmac
 import secrets
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from aiohttp import web
 
-from ovh_spawner.contract.local import GatewayConfig
 from ovh_spawner.errors import PermissionDeniedError, UnauthenticatedError, UpstreamError
 from ovh_spawner.gateway import pages
-from ovh_spawner.gateway.cookies import CookieJar, SignedIn, SignInUnderWay
-from ovh_spawner.gateway.headers import cookie_values, first_of
-from ovh_spawner.gateway.paths import Prefix
-from ovh_spawner.gateway.policy import PolicyCache
+from ovh_spawner.gateway.admitting import Admitting, is_https
+from ovh_spawner.gateway.cookies import SignInUnderWay
+from ovh_spawner.gateway.headers import cookie_values
 from ovh_spawner.gateway.service_client import ServiceClient
 
 CALLBACK = "_ovh/callback"
@@ -36,21 +33,13 @@ page."""
 class SignIn:
     """The two halves: away to the service, and back."""
 
-    def __init__(
-        self,
-        config: GatewayConfig,
-        *,
-        jar: CookieJar,
-        service: ServiceClient,
-        policies: PolicyCache,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._config = config
-        self._prefix = Prefix(config.prefix)
-        self._jar = jar
+    def __init__(self, admitting: Admitting, service: ServiceClient) -> None:
+        self._admitting = admitting
+        self._config = admitting.config
+        self._prefix = admitting.prefix
+        self._jar = admitting.jar
         self._service = service
-        self._policies = policies
-        self._now = now
+        self._now = admitting.now
 
     def begin(self, request: web.BaseRequest, rest: str) -> web.Response:
         """Send the browser to the service; ``rest`` is where it wanted to go, below the prefix."""
@@ -69,7 +58,7 @@ class SignIn:
             self._jar.sign(under_way),
             max_age=int(TIME_TO_SIGN_IN.total_seconds()),
             path=self._prefix.path + CALLBACK,
-            secure=_is_https(request),
+            secure=is_https(request),
             httponly=True,
             samesite="Lax",
         )
@@ -88,21 +77,7 @@ class SignIn:
             return self._again(403, "The sign-in could not be finished", error.message)
         except (UpstreamError, UnauthenticatedError) as error:
             return self._again(503, "The sign-in could not be finished", error.message)
-        # Somebody who was let in only now is not in the policy that we still hold.
-        await self._policies.refresh()
-        response = pages.redirect(under_way.path)
-        person = SignedIn(
-            notebook=self._config.notebook, user=admission.user, expires_at=admission.expires_at
-        )
-        response.set_cookie(
-            self._jar.name,
-            self._jar.sign(person),
-            max_age=max(0, int((admission.expires_at - self._now()).total_seconds())),
-            path=self._prefix.path,
-            secure=_is_https(request),
-            httponly=True,
-            samesite="Lax",
-        )
+        response = await self._admitting.let_in(request, admission, under_way.path)
         response.del_cookie(self._jar.name_under_way(state), path=self._prefix.path + CALLBACK)
         return response
 
@@ -115,7 +90,3 @@ class SignIn:
 
     def _again(self, status: int, title: str, text: str) -> web.Response:
         return pages.page(status, title, text, link=(self._prefix.path, "Open the notebook"))
-
-
-def _is_https(request: web.BaseRequest) -> bool:
-    return request.secure or first_of(request.headers, "X-Forwarded-Proto").lower() == "https"

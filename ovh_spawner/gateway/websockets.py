@@ -3,16 +3,14 @@
 import asyncio
 
 import aiohttp
-import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from ovh_spawner.gateway import pages
-from ovh_spawner.gateway.access import Access, Verdict
-from ovh_spawner.gateway.editor_client import EditorClient
-from ovh_spawner.gateway.headers import to_editor
-from ovh_spawner.gateway.policy import PolicyCache
-
-log = structlog.get_logger()
+from ovh_spawner.gateway.access import Decision
+from ovh_spawner.gateway.activity import Activity, Listener, Words
+from ovh_spawner.gateway.headers import to_program
+from ovh_spawner.gateway.living import Living
+from ovh_spawner.gateway.targets import Target
 
 CLOSE_SECONDS = 2.0
 """How long one side may take to answer a close; a browser that went away never does."""
@@ -21,18 +19,20 @@ Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 
 
 class WebSocketProxy:
-    """Carries websockets to one editor, and knows those that live."""
+    """Carries websockets."""
 
-    def __init__(self, client: EditorClient) -> None:
-        self._client = client
-        self.living: dict[web.WebSocketResponse, web.BaseRequest] = {}
+    def __init__(self, living: Living, activity: Activity) -> None:
+        self._living = living
+        self._activity = activity
 
-    async def carry(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
+    async def carry(
+        self, request: web.BaseRequest, target: Target, rest: str, *, decision: Decision
+    ) -> web.StreamResponse:
         asked = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         try:
-            editor_side = await self._client.session.ws_connect(
-                self._client.url(rest),
-                headers=to_editor(request.headers),
+            program_side = await target.sessions.once.ws_connect(
+                target.url(rest),
+                headers=to_program(request.headers, target),
                 protocols=[name for name in asked if name],
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
                 autoping=False,
@@ -41,69 +41,43 @@ class WebSocketProxy:
                 max_msg_size=0,
             )
         except aiohttp.WSServerHandshakeError as exc:
-            return web.Response(status=exc.status, text=f"{self._client.name} refused the websocket.\n")
+            return web.Response(status=exc.status, text=f"{target.name} refused the websocket.\n")
         except (aiohttp.ClientError, TimeoutError):
-            return pages.editor_away(request, self._client.name)
-        async with editor_side:
-            return await self._join(request, editor_side)
+            return pages.away(request, target)
+        async with program_side:
+            return await self._join(request, program_side, decision, hear=self._activity.listener(rest))
 
     async def _join(
-        self, request: web.BaseRequest, editor_side: aiohttp.ClientWebSocketResponse
+        self,
+        request: web.BaseRequest,
+        program_side: aiohttp.ClientWebSocketResponse,
+        decision: Decision,
+        *,
+        hear: Listener,
     ) -> web.WebSocketResponse:
         browser_side = web.WebSocketResponse(
             timeout=CLOSE_SECONDS,
             autoping=False,
             autoclose=False,
-            protocols=[editor_side.protocol] if editor_side.protocol else (),
+            protocols=[program_side.protocol] if program_side.protocol else (),
             compress=False,
             max_msg_size=0,
         )
         await browser_side.prepare(request)
-        self.living[browser_side] = request
-        try:
-            await _carry_both_ways(browser_side, editor_side)
-        finally:
-            del self.living[browser_side]
+
+        async def hang_up(code: WSCloseCode, reason: str) -> None:
+            await browser_side.close(code=code, message=reason.encode())
+
+        with self._living.hold(decision, hang_up, is_websocket=True):
+            await _carry_both_ways(browser_side, program_side, hear)
         return browser_side
 
-    async def close_all(self) -> None:
-        """The notebook ends."""
-        await self._close(list(self.living), WSCloseCode.GOING_AWAY, "The notebook has ended.")
 
-    async def recheck(self, access: Access) -> None:
-        """Close what would not be let in any more."""
-        lost = []
-        for socket, request in list(self.living.items()):
-            decision = await access.decide(request)
-            if decision.verdict is not Verdict.ADMIT:
-                log.info("websocket_closed", user=decision.user, verdict=decision.verdict.value)
-                lost.append(socket)
-        await self._close(lost, WSCloseCode.POLICY_VIOLATION, "You may not use this notebook any more.")
-
-    async def _close(self, sockets: list[web.WebSocketResponse], code: WSCloseCode, reason: str) -> None:
-        await asyncio.gather(*(socket.close(code=code, message=reason.encode()) for socket in sockets))
-
-
-async def recheck_forever(
-    proxy: WebSocketProxy, access: Access, policies: PolicyCache, *, seconds: float
-) -> None:
-    """A websocket outlives the decision that let it in, so ask again while there is one."""
-    while True:
-        await asyncio.sleep(seconds)
-        if not proxy.living:
-            continue
-        try:
-            await policies.refresh()
-            await proxy.recheck(access)
-        except Exception:
-            log.exception("websockets_not_rechecked")
-
-
-async def _carry_both_ways(browser_side: Socket, editor_side: Socket) -> None:
+async def _carry_both_ways(browser_side: Socket, program_side: Socket, hear: Listener) -> None:
     """Carry until one side closes, then close both in that side's way."""
     ways = [
-        asyncio.create_task(_carry_frames(browser_side, editor_side)),
-        asyncio.create_task(_carry_frames(editor_side, browser_side)),
+        asyncio.create_task(_carry_frames(browser_side, program_side, hear)),
+        asyncio.create_task(_carry_frames(program_side, browser_side, _nobody_hears)),
     ]
     try:
         done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -113,11 +87,11 @@ async def _carry_both_ways(browser_side: Socket, editor_side: Socket) -> None:
         await asyncio.gather(*ways, return_exceptions=True)
     code, reason = next(iter(done)).result()
     await asyncio.gather(
-        browser_side.close(code=code, message=reason), editor_side.close(code=code, message=reason)
+        browser_side.close(code=code, message=reason), program_side.close(code=code, message=reason)
     )
 
 
-async def _carry_frames(source: Socket, target: Socket) -> tuple[int, bytes]:
+async def _carry_frames(source: Socket, target: Socket, hear: Listener) -> tuple[int, bytes]:
     """Carry frames until ``source`` closes; return how it did."""
     while True:
         kind, data, reason = await source.receive()
@@ -125,10 +99,16 @@ async def _carry_frames(source: Socket, target: Socket) -> tuple[int, bytes]:
             return _sendable(data), (reason or "").encode()
         if kind not in _FRAMES:
             return int(WSCloseCode.GOING_AWAY), b""
+        if kind in _WORDS:
+            hear(data)
         try:
             await target.send_frame(data.encode() if isinstance(data, str) else bytes(data), kind)
         except ConnectionError:
             return int(WSCloseCode.GOING_AWAY), b""
+
+
+def _nobody_hears(_: Words) -> None:
+    """What programs say is no sign of a person."""
 
 
 def _sendable(code: int) -> int:
@@ -137,4 +117,5 @@ def _sendable(code: int) -> int:
 
 
 _NOT_ON_THE_WIRE = frozenset({0, 1004, 1005, 1006, 1015})
+_WORDS = frozenset({WSMsgType.TEXT, WSMsgType.BINARY})
 _FRAMES = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG})

@@ -1,12 +1,11 @@
 """Who may sign in.
 
-Three ways, chosen in the settings: an OpenID Connect provider, local accounts, or, where neither is set up, the
-local demo's one password for everybody. The first two stand together on one page.
+Chosen in the settings: an OpenID Connect provider, local accounts, or, where neither is set up, the local demo's one
+password for everybody; and application tokens beside them. All stand together on one page.
 """
 
 import os
 import time
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,23 @@ from oauthenticator.generic import GenericOAuthenticator
 from tornado.httpclient import HTTPClientError
 from traitlets import Instance, Unicode, default
 
+from ovh_spawner import constants
 from ovh_spawner.contract.accounts import ACCOUNT_NAME, PROVIDER_NAME, LocalAccount
+from ovh_spawner.domain.token_users import is_token_user
 from ovh_spawner.errors import OVHSpawnerError, SignInError
 from ovh_spawner.hub.pages import PagesMixin
+from ovh_spawner.hub.service_client import ServiceClient
 from ovh_spawner.hub.sign_in.accounts import LocalAccounts
-from ovh_spawner.hub.sign_in.handlers import NotSignedInError, OpenIdCallbackHandler, OpenIdLoginHandler
+from ovh_spawner.hub.sign_in.handlers import (
+    TOKEN_FIELD,
+    NotSignedInError,
+    OpenIdCallbackHandler,
+    OpenIdLoginHandler,
+    TokenLoginHandler,
+)
 from ovh_spawner.hub.sign_in.lockout import Lockout
 from ovh_spawner.hub.sign_in.openid import OpenIdProvider, is_allowed_email, person_name, shown_name
+from ovh_spawner.hub.sign_in.tokens import TokenSignIn, end_hub_tokens
 from ovh_spawner.settings import OpenIdSettings, SignInSettings
 
 AuthModel = dict[str, Any]
@@ -36,6 +45,9 @@ class OVHAuthenticator(PagesMixin, GenericOAuthenticator):  # type: ignore[misc]
     sign_in = Instance(SignInSettings, args=(), help="The settings' block signIn.").tag(config=True)
     user_password = Unicode(help="The local demo's password for everybody.").tag(config=True)
     admin_password = Unicode(help="The local demo's password for those in admin_users.").tag(config=True)
+    service_url = Unicode(help="Where the hub service is asked about application tokens.").tag(config=True)
+    internal_token = Unicode(help="The hub's token there; from the environment by default.").tag(config=True)
+    tokens = Instance(TokenSignIn, allow_none=True)
     accounts = Instance(LocalAccounts, allow_none=True)
     provider = Instance(OpenIdProvider, allow_none=True)
     lockout = Instance(Lockout)
@@ -51,6 +63,16 @@ class OVHAuthenticator(PagesMixin, GenericOAuthenticator):  # type: ignore[misc]
     def has_form(self) -> bool:
         """Tell whether the page asks for a name and a password."""
         return self.openid is None or self.accounts is not None
+
+    @default("internal_token")
+    def _default_internal_token(self) -> str:
+        return os.environ.get(constants.ENV_INTERNAL_TOKEN, "")
+
+    @default("tokens")
+    def _default_tokens(self) -> TokenSignIn | None:
+        if not self.sign_in.application_tokens:
+            return None
+        return TokenSignIn(ServiceClient(self.service_url, self.internal_token), self.lockout)
 
     @default("accounts")
     def _default_accounts(self) -> LocalAccounts | None:
@@ -115,6 +137,10 @@ class OVHAuthenticator(PagesMixin, GenericOAuthenticator):  # type: ignore[misc]
         """Return where the form is sent; the provider's button has its own address."""
         return f"{base_url}login" if self.has_form else str(super().login_url(base_url))
 
+    def get_handlers(self, app: Any) -> list[tuple[str, type]]:
+        found: list[tuple[str, type]] = super().get_handlers(app)
+        return [(r"/login/token", TokenLoginHandler), *found] if self.tokens is not None else found
+
     async def discover(self) -> None:
         """Learn the provider's addresses; raises SignInError."""
         if self.provider is None:
@@ -130,18 +156,21 @@ class OVHAuthenticator(PagesMixin, GenericOAuthenticator):  # type: ignore[misc]
         try:
             if data is None:
                 return await self._authenticate_at_provider(handler)
+            if self.tokens is not None and TOKEN_FIELD in data:
+                return await self._authenticate_token(self.tokens, handler, data[TOKEN_FIELD])
             return await self._authenticate_form(handler, data)
         except OVHSpawnerError as error:
             raise NotSignedInError(error.message) from error
 
+    async def _authenticate_token(self, tokens: TokenSignIn, handler: Any, value: str) -> AuthModel:
+        user = await tokens.user_of(value.strip(), address=str(handler.request.remote_ip))
+        # Whatever an administrator of the hub has made of a user of this name: it is a token.
+        return {"name": user, "admin": False} | ({"groups": []} if self.manage_groups else {})
+
     async def _authenticate_form(self, handler: Any, data: dict[str, str]) -> AuthModel | None:
         name, password = data.get("username", "").strip(), data.get("password", "")
         address = str(handler.request.remote_ip)
-        if left := self.lockout.seconds_left(name, address):
-            minutes = ceil(left / 60)
-            raise SignInError(
-                f"Too many failed sign-ins. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
-            )
+        self.lockout.refuse_locked(name, address)
         found = await self._check_password(handler, name, password)
         if found is None:
             self.lockout.failed(name, address)
@@ -154,7 +183,8 @@ class OVHAuthenticator(PagesMixin, GenericOAuthenticator):  # type: ignore[misc]
             account = await self.accounts.authenticate(name, password)
             return _model_of(name, account) if account else None
         # JupyterHub compares in constant time, which Python refuses for text beyond ASCII.
-        if self.openid is not None or not password.isascii():
+        # And it lets in people under any name, but nobody under a token's.
+        if self.openid is not None or not password.isascii() or is_token_user(self.normalize_username(name)):
             return None
         shared = SharedPasswordAuthenticator(
             user_password=self.user_password or None,
@@ -224,6 +254,11 @@ class OVHAuthenticator(PagesMixin, GenericOAuthenticator):  # type: ignore[misc]
     async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> bool | AuthModel:
         """Tell whether the person may stay signed in, with the groups that they have now."""
         name = str(user.name)
+        if is_token_user(name):
+            if self.tokens is not None and await self.tokens.may_stay(name):
+                return True
+            end_hub_tokens(user)
+            return False
         if self.openid is not None and PROVIDER_NAME.fullmatch(name):
             try:
                 refreshed: bool | AuthModel = await super().refresh_user(user, handler, **kwargs)

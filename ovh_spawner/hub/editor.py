@@ -8,12 +8,18 @@ from importlib.resources import files
 from pathlib import Path
 
 from ovh_spawner.contract.local import RUN_VARIABLE, EditorProcess
+from ovh_spawner.contract.ssh import beside_editor
 from ovh_spawner.domain.capabilities import Editor
 
 EDITOR_CONFIG = str(files("ovh_spawner.catalog") / "editor_config")
 """Configuration files that we give to editors."""
 
 _PATH_FALLBACK = "/usr/local/bin:/usr/bin:/bin"
+
+SSH_LISTENER = str(files("ovh_spawner") / "ssh" / "inside_listener.py")
+"""A program that notebooks run; nothing of it is imported here."""
+
+SSH_SOCKET_NAME = "ssh.sock"
 
 SOCKET_NAME = "editor.sock"
 """Short, because the whole path of a unix socket has to stay below about 100 bytes."""
@@ -33,6 +39,8 @@ class EditorPlace:
     """What starts an editor that is no Python package."""
     user: str
     shell: str
+    has_ssh: bool = False
+    """True: an SSH server stays behind beside the editor."""
 
 
 def build_editor(
@@ -49,6 +57,9 @@ def build_editor(
         "{config}": EDITOR_CONFIG,
     }
     command, settings = editor.filled(words)
+    ssh_socket = str(place.socket_folder / SSH_SOCKET_NAME) if place.has_ssh else ""
+    if ssh_socket:
+        command = beside_editor(command, python=sys.executable, listener=SSH_LISTENER, socket=ssh_socket)
     return EditorProcess(
         command=command,
         folder=str(place.workspace),
@@ -58,6 +69,7 @@ def build_editor(
             **_platform(place, hub_environment),
         },
         socket=socket,
+        ssh_socket=ssh_socket,
         strip_prefix=editor.strip_prefix,
         probe_path=editor.probe_path,
         name=editor.name,

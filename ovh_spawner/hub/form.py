@@ -15,20 +15,24 @@ from ovh_spawner.contract.notebooks import FlavorChoice, SpawnPage
 
 Row = dict[str, str]
 
-FIELDS = ("name", "editor", "framework", "flavor", "count", "access")
+FIELDS = ("project", "name", "editor", "framework", "flavor", "count", "access")
 ROW_FIELDS: dict[str, tuple[str, ...]] = {
     "volume": ("store", "bucket", "prefix", "path", "permission"),
-    "git": ("url", "ref", "path"),
+    "git": ("url", "ref", "history", "path"),
     "env": ("name", "value"),
     "label": ("name", "value"),
+    "ssh": ("key",),
 }
-_DEFAULTED = {"store", "permission"}
+_DEFAULTED = {"store", "permission", "history"}
 """Fields that always hold something because they are selections: they alone do not make a row filled."""
+
+ALL_HISTORY = "all"
+"""The other choice, nothing, fetches old versions of files when they are asked for."""
 
 MAX_ROWS = MAX_LABELS
 """More rows than the longest list may have would only be refused later; bounds what we render."""
 
-_ROW_FIELD = re.compile(r"(volume|git|env|label)-(\d{1,4})-([a-z]+)", re.ASCII)
+_ROW_FIELD = re.compile(r"(volume|git|env|label|ssh)-(\d{1,4})-([a-z]+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def values_from_post(
     return FormValues(
         fields={name: (arguments.get(name) or [""])[-1] for name in FIELDS},
         rows={kind: _ordered(kind, rows, keep_empty=keep_empty) for kind, rows in found.items()},
-        carried=_carried(page.spec or {}),
+        carried=_carried(page.spec or {}, page),
     )
 
 
@@ -85,6 +89,7 @@ def _default_values(page: SpawnPage) -> FormValues:
     flavor = default_flavor(page)
     return FormValues(
         fields={
+            "project": page.project,
             "name": "",
             "editor": editor,
             "framework": framework,
@@ -113,6 +118,7 @@ def _values_from_spec(spec: Mapping[str, Any], page: SpawnPage) -> FormValues:
     volumes = spec.get("volumes") or []
     return FormValues(
         fields={
+            "project": page.project,
             "name": spec.get("name") or "",
             "editor": env.get("editorId") or "",
             "framework": f"{env.get('frameworkId') or ''}/{env.get('frameworkVersion') or ''}",
@@ -129,8 +135,9 @@ def _values_from_spec(spec: Mapping[str, Any], page: SpawnPage) -> FormValues:
                 for name, value in (spec.get("labels") or {}).items()
                 if not name.startswith(PLATFORM_LABEL_PREFIX)
             ],
+            "ssh": [{"key": key} for key in spec.get("sshPublicKeys") or [] if page.has_ssh],
         },
-        carried=_carried(spec),
+        carried=_carried(spec, page),
     )
 
 
@@ -150,12 +157,14 @@ def _git_row(volume: Mapping[str, Any]) -> Row:
     return {
         "url": source.get("url") or "",
         "ref": source.get("ref") or "",
+        "history": ALL_HISTORY if source.get("full") else "",
         "path": volume.get("mountPath") or "",
     }
 
 
-def _carried(spec: Mapping[str, Any]) -> dict[str, Any]:
-    carried = {key: spec[key] for key in ("sshPublicKeys", "timeoutAutoRestart") if spec.get(key)}
+def _carried(spec: Mapping[str, Any], page: SpawnPage) -> dict[str, Any]:
+    unseen = ("timeoutAutoRestart",) if page.has_ssh else ("sshPublicKeys", "timeoutAutoRestart")
+    carried = {key: spec[key] for key in unseen if spec.get(key)}
     others = [v for v in spec.get("volumes") or [] if not v.get("dataStore") and not v.get("publicGit")]
     return {**carried, **({"volumes": others} if others else {})}
 

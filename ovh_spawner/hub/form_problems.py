@@ -8,6 +8,7 @@ from ovh_spawner.errors import Problem
 from ovh_spawner.hub.form import FormValues
 
 _PLAIN = {
+    "project": "project",
     "name": "name",
     "env": "framework",
     "env.editorId": "editor",
@@ -20,7 +21,7 @@ _PLAIN = {
     "resources.flavorCount": "count",
     "unsecureHttp": "access",
 }
-_GROUPS = {"volumes": "volumes", "envVars": "variables", "labels": "labels"}
+_GROUPS = {"volumes": "volumes", "envVars": "variables", "labels": "labels", "sshPublicKeys": "keys"}
 """Lists as wholes; their ids on the page."""
 _VOLUME_FIELDS = {
     "mountPath": "path",
@@ -31,9 +32,10 @@ _VOLUME_FIELDS = {
     "dataStore.prefix": "prefix",
 }
 _GIT_FIELDS = {"mountPath": "path", "publicGit": "url", "publicGit.url": "url", "publicGit.ref": "ref"}
-_INDEXED = re.compile(r"(volumes|envVars)\[(\d+)\]\.?(.*)", re.ASCII)
+_INDEXED = re.compile(r"(volumes|envVars|sshPublicKeys)\[(\d+)\]\.?(.*)", re.ASCII)
 
 WORDS = {
+    "project": "Project",
     "name": "Name",
     "editor": "Editor",
     "framework": "Framework",
@@ -43,9 +45,10 @@ WORDS = {
     "volumes": "Data and repositories",
     "variables": "Environment variables",
     "labels": "Labels",
+    "keys": "SSH keys",
     "": "Notebook",
 }
-_ROW_WORDS = {"volume": "Data", "git": "Repository", "env": "Variable", "label": "Label"}
+_ROW_WORDS = {"volume": "Data", "git": "Repository", "env": "Variable", "label": "Label", "ssh": "SSH key"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,8 @@ def _field_id(field: str, values: FormValues) -> str:
 
 def _row_field(match: re.Match[str], values: FormValues) -> str:
     group, index, part = match[1], int(match[2]), match[3]
+    if group == "sshPublicKeys":
+        return f"ssh-{index}-key" if index < len(values.rows["ssh"]) else ""
     if group == "envVars":
         return f"env-{index}-{part or 'name'}" if index < len(values.rows["env"]) else "variables"
     volumes, repositories = len(values.rows["volume"]), len(values.rows["git"])

@@ -4,7 +4,7 @@ from typing import Any
 
 from ovh_spawner.contract.notebooks import SpawnPage
 from ovh_spawner.errors import Problem
-from ovh_spawner.hub.form import FormValues, Row
+from ovh_spawner.hub.form import ALL_HISTORY, FormValues, Row
 
 GIT_PERMISSION = "RW"
 """Repositories are for working in; nothing of them is ever pushed by the platform."""
@@ -25,6 +25,10 @@ def build_request(values: FormValues, page: SpawnPage) -> dict[str, Any]:
         "envVars": [dict(row) for row in values.rows["env"]],
         "labels": {row["name"].strip(): row["value"].strip() for row in values.rows["label"]},
     }
+    if page.has_ssh:
+        request["sshPublicKeys"] = [row["key"].strip() for row in values.rows["ssh"]]
+    if page.notebook is None and (project := values.fields["project"].strip()):
+        request["project"] = project
     if version:
         request["env"]["frameworkVersion"] = version
     if name := values.fields["name"].strip():
@@ -65,7 +69,9 @@ def _volume(row: Row) -> dict[str, Any]:
 
 
 def _repository(row: Row) -> dict[str, Any]:
-    source = {"url": row["url"].strip()}
+    source: dict[str, Any] = {"url": row["url"].strip()}
     if ref := row["ref"].strip():
         source["ref"] = ref
+    if row["history"] == ALL_HISTORY:
+        source["full"] = True
     return {"mountPath": row["path"].strip(), "permission": GIT_PERMISSION, "publicGit": source}

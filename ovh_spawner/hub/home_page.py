@@ -11,6 +11,7 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 
 from ovh_spawner.contract.notebooks import HomePage, NotebookBrief
+from ovh_spawner.domain.token_users import is_token_user
 from ovh_spawner.errors import OVHSpawnerError
 from ovh_spawner.hub import refusals
 from ovh_spawner.hub.compat import display_name
@@ -25,6 +26,9 @@ class HomePageHandler(HomeHandler):  # type: ignore[misc]
     @web.authenticated
     async def get(self) -> None:
         user = self.current_user
+        if is_token_user(user.name):
+            self.finish(await self._page_of_token(user))
+            return
         spawners = list(user.all_spawners(include_default=False))
         briefs = await self._find_all(user)
         html = await self.render_template(
@@ -38,14 +42,25 @@ class HomePageHandler(HomeHandler):  # type: ignore[misc]
         )
         self.finish(html)
 
+    async def _page_of_token(self, user: Any) -> str:
+        found = await self._ask(user)
+        page: str = await self.render_template(
+            "token_home.html", user=user, found=found, no_spawner_check=True
+        )
+        return page
+
     async def _find_all(self, user: Any) -> Mapping[str, NotebookBrief]:
+        found = await self._ask(user)
+        return found.notebooks if found else {}
+
+    async def _ask(self, user: Any) -> HomePage | None:
         try:
             page: HomePage = await user.spawner.service.get_home_page(user.name)
         except OVHSpawnerError as error:
             # The page is for finding the way; without the service it shows what the hub knows.
             log.info("home_page_without_service", user=user.name, code=error.code)
-            return {}
-        return page.notebooks
+            return None
+        return page
 
 
 def _hosted(user: Any, spawner: Any) -> Hosted:

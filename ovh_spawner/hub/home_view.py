@@ -47,6 +47,8 @@ class HomeLine:
     is_unsaved: bool
     is_passing: bool
     """Look again in a moment."""
+    ssh_command: str = ""
+    """How SSH clients reach it now."""
 
 
 def view_line(hosted: Hosted, brief: NotebookBrief | None) -> HomeLine:
@@ -63,6 +65,7 @@ def view_line(hosted: Hosted, brief: NotebookBrief | None) -> HomeLine:
         # Deleting one that is being saved waits for that; see the service's deletions.
         is_unsaved=state is NotebookState.SYNC_FAILED,
         is_passing=bool(hosted.pending) or is_saving or state in _PASSING,
+        ssh_command=brief.ssh_command if brief and hosted.ready and not hosted.pending else "",
     )
 
 

@@ -13,6 +13,7 @@ import structlog
 
 from ovh_spawner import constants
 from ovh_spawner.catalog.settings_file import load_settings
+from ovh_spawner.domain.hosts import subdomain_of
 from ovh_spawner.errors import ConfigError
 from ovh_spawner.hub.configuration import (
     ENV_ADMIN_PASSWORD,
@@ -41,6 +42,7 @@ def configure(config: Any, environment: Mapping[str, str] = os.environ) -> None:
     settings = load_settings(Path(path) if path else None)
     deployment = _deployment(settings, environment)
     _check(config, deployment)
+    _check_hosts(config, deployment)
     _hub(config, deployment)
     _spawner(config, deployment)
     _sign_in(config, deployment, environment)
@@ -68,6 +70,14 @@ def _check(config: Any, deployment: Deployment) -> None:
         )
 
 
+def _check_hosts(config: Any, deployment: Deployment) -> None:
+    if config.JupyterHub.get("subdomain_host") and not deployment.settings.deployment.subdomains:
+        raise ConfigError(
+            "JupyterHub.subdomain_host is set in the chart. Set deployment.subdomains in the settings instead, which "
+            "hub and service read alike."
+        )
+
+
 def _hub(config: Any, deployment: Deployment) -> None:
     hub = config.JupyterHub
     hub.base_url = deployment.base_path
@@ -86,6 +96,10 @@ def _hub(config: Any, deployment: Deployment) -> None:
         "notebook_usage_url": f"{deployment.settings.service_prefix}usage",
     }
     hub.default_url = f"{deployment.base_path}hub/home"
+    if deployment.settings.deployment.subdomains:
+        hub.subdomain_host = deployment.settings.deployment.public_url
+        hub.subdomain_hook = subdomain_of
+        hub.cookie_host_prefix_enabled = deployment.settings.uses_host_cookies
 
 
 def _spawner(config: Any, deployment: Deployment) -> None:
@@ -113,6 +127,8 @@ def _sign_in(config: Any, deployment: Deployment, environment: Mapping[str, str]
     config.JupyterHub.authenticator_class = "ovh_spawner.hub.authenticator.OVHAuthenticator"
     ours = config.OVHAuthenticator
     ours.sign_in = sign_in
+    ours.service_url = deployment.settings.service.url
+    ours.internal_token = deployment.internal_token
     public = deployment.settings.deployment.public_url
     ours.oauth_callback_url = f"{public}{deployment.base_path}hub/oauth_callback"
     if deployment.uses_demo_password:

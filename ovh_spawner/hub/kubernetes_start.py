@@ -165,6 +165,7 @@ class StartsPods(KubernetesTraits):
             editor=editor.name if editor else opened.spec.editor,
             card=flavor.gpu.model if flavor and flavor.gpu else "GPU",
             room_seconds=self.room_timeout,
+            pull_seconds=self.pull_timeout,
         )
         cache = Cache(self._cached_own, self._put, self._all_cached)
         return PodStart(self.pods, cache, self.feed, wish=wish)

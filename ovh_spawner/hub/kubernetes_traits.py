@@ -24,6 +24,10 @@ class KubernetesTraits(LifecycleMixin, LivingReflectors):
     room_timeout = Float(
         1800.0, help="How long a start waits for a node with enough free hardware, in seconds."
     ).tag(config=True)
+    # A registry that is busy answers by the node's fourth try.
+    pull_timeout = Float(
+        180.0, help="How long a start waits for an image that cannot be reached at the moment, in seconds."
+    ).tag(config=True)
 
     @default("stop_grace_seconds")
     def _default_stop_grace_seconds(self) -> float:

@@ -114,6 +114,7 @@ class LocalRun:
             program=vscode_launcher(self._settings),
             user=account.name,
             shell=account.shell,
+            has_ssh=self._settings.ssh.enabled,
         )
         return build_editor(editor, place, opened.environment, hub_environment=hub_environment)
 
@@ -128,7 +129,7 @@ class LocalRun:
             prefix=prefix,
             port=port,
             service_url=service.url,
-            service_prefix=self._settings.service_prefix,
+            service_prefix=self._settings.service_address,
             gateway_token=SecretStr(opened.gateway_token),
             cookie_key=SecretStr(opened.cookie_key),
             run_folder=str(self.folder),

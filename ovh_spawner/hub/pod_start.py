@@ -26,8 +26,6 @@ _EVENTS_SECONDS = 5.0
 
 _HOPELESS_SECONDS = 15.0
 """What a cluster often mends by itself: a Secret or a claim that its node has not heard of yet."""
-_PULL_SECONDS = 180.0
-"""A registry that is busy answers by the node's fourth try."""
 
 _REMOVED = "The notebook was removed from the cluster while it was starting. Start it again."
 
@@ -59,6 +57,8 @@ class Wish:
     """What the flavor's GPU is called."""
     room_seconds: float
     """How long it waits for a free node."""
+    pull_seconds: float
+    """How long it waits for what the node tries again: an image that cannot be reached, a set-up that fails."""
 
 
 class PodStart:
@@ -152,7 +152,7 @@ class PodStart:
         if trouble.is_hopeless:
             return 0.0 if trouble.code == "image_pull" else _HOPELESS_SECONDS
         if trouble.code in {"image_pull", "set_up"}:
-            return _PULL_SECONDS
+            return self._wish.pull_seconds
         return self._wish.room_seconds if trouble.code in {"no_capacity", "no_node"} else float("inf")
 
 

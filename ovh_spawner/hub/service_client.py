@@ -8,11 +8,13 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
+from ovh_spawner.contract.base import dump_private
 from ovh_spawner.contract.notebooks import HomePage, NotebookBrief, SpawnPage
 from ovh_spawner.contract.runs import (
+    Heartbeat,
     NotebookReference,
     OpenedRun,
     OpenRun,
@@ -22,6 +24,7 @@ from ovh_spawner.contract.runs import (
     RunStatus,
     TransitionReport,
 )
+from ovh_spawner.contract.sign_in import SignedInToken, TokenSignIn, TokenUserAnswer, TokenUserQuestion
 from ovh_spawner.errors import (
     InvalidSpecError,
     NotFoundError,
@@ -69,13 +72,17 @@ class ServiceClient:
         return _parse(RunStatus, body)
 
     async def heartbeat(self, run: UUID) -> RunStatus:
-        return _parse(RunStatus, await self._call("POST", f"runs/{run}/heartbeat", patient=False))
+        return _parse(
+            RunStatus, await self._call("POST", f"runs/{run}/heartbeat", Heartbeat(), patient=False)
+        )
 
     async def report_pull(self, run: UUID, report: PullReport) -> RunStatus:
         return _parse(RunStatus, await self._call("PUT", f"runs/{run}/pull", report, patient=False))
 
-    async def get_spawn_page(self, user: str, server: str) -> SpawnPage:
-        query = urlencode({"user": user, "server": server})
+    async def get_spawn_page(self, user: str, server: str, project: str = "") -> SpawnPage:
+        """Return what the form shows, for the project that was chosen on it."""
+        asked = {"user": user, "server": server} | ({"project": project[:255]} if project else {})
+        query = urlencode(asked)
         return _parse(SpawnPage, await self._call("GET", f"spawn-page?{query}"))
 
     async def get_home_page(self, user: str) -> HomePage:
@@ -98,6 +105,16 @@ class ServiceClient:
             "POST", f"notebooks/save?{urlencode({'user': user, 'server': server})}", patient=False
         )
 
+    async def sign_in_token(self, token: str, address: str) -> SignedInToken:
+        """Return which hub user an application token is."""
+        asked = TokenSignIn(token=SecretStr(token), address=address)
+        return _parse(SignedInToken, await self._call("POST", "sign-ins", asked, patient=False))
+
+    async def refresh_token_user(self, user: str) -> TokenUserAnswer:
+        """Return whether a hub user who is an application token may stay."""
+        asked = TokenUserQuestion(user=user)
+        return _parse(TokenUserAnswer, await self._call("POST", "sign-ins/refresh", asked, patient=False))
+
     async def delete_notebook(self, notebook: UUID) -> None:
         await self._call("DELETE", f"notebooks/{notebook}")
 
@@ -115,7 +132,7 @@ class ServiceClient:
             method=method,
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
             # Tornado wants a body of every POST.
-            body=message.model_dump_json() if message else ("" if method == "POST" else None),
+            body=dump_private(message) if message else ("" if method == "POST" else None),
             request_timeout=REQUEST_SECONDS,
             follow_redirects=False,
         )

@@ -68,12 +68,12 @@ class SpawnPageHandler(SpawnHandler):  # type: ignore[misc]
         if where := self._where_it_runs(user, server_name):
             self.redirect(where)
             return
-        page = await self._page(user, server_name)
         typed = {
             key: [text.decode("utf-8", "replace") for text in texts]
             for key, texts in self.request.body_arguments.items()
         }
-        if "add" in typed or "remove" in typed:
+        page = await self._page(user, server_name, typed.get("project", [""])[-1])
+        if typed.keys() & {"add", "remove", "choose"}:
             values = values_from_post(typed, page, keep_empty=True)
             values = values.with_row(typed.get("add", [""])[-1]).without_row(typed.get("remove", [""])[-1])
             await self._show(Visit(user, server_name, page, values))
@@ -114,7 +114,9 @@ class SpawnPageHandler(SpawnHandler):  # type: ignore[misc]
 
     async def _show_refusal(self, visit: Visit, error: web.HTTPError) -> None:
         # Asked again: the refused start has made the notebook, or somebody else has taken the last GPU.
-        fresh = replace(visit, page=await self._page(visit.user, visit.server_name))
+        fresh = replace(
+            visit, page=await self._page(visit.user, visit.server_name, visit.values.fields["project"])
+        )
         problem = Problem("", refusals.sentence_of(error))
         await self._show(fresh, problems=[problem], status=error.status_code)
 
@@ -135,7 +137,7 @@ class SpawnPageHandler(SpawnHandler):  # type: ignore[misc]
             values=visit.values,
             notebook=notebook,
             shows_form=page.notebook is None or self._is_owner(user),
-            may_start=notebook is None or notebook.may_start,
+            may_start=not page.refusal and (notebook is None or notebook.may_start),
             flavors=spawn_view.view_flavors(page),
             quota=spawn_view.quota_sentence(page),
             problems=placed,
@@ -145,9 +147,9 @@ class SpawnPageHandler(SpawnHandler):  # type: ignore[misc]
         )
         self.finish(html)
 
-    async def _page(self, user: Any, server_name: str) -> SpawnPage:
+    async def _page(self, user: Any, server_name: str, project: str = "") -> SpawnPage:
         try:
-            return await self._service(user).get_spawn_page(user.name, server_name)
+            return await self._service(user).get_spawn_page(user.name, server_name, project)
         except OVHSpawnerError as error:
             raise refusals.refusal(error) from error
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from ovh_spawner.domain.problems import show
 from ovh_spawner.domain.spec import NotebookSpec
 from ovh_spawner.errors import Problem
-from ovh_spawner.pod.images import EDITORS_FOLDER, FRAMEWORK_FOLDER
+from ovh_spawner.pod.images import EDITORS_FOLDER, FRAMEWORK_FOLDER, SSH_FOLDER
 
-_IMAGE_FOLDERS = (FRAMEWORK_FOLDER, EDITORS_FOLDER)
+_IMAGE_FOLDERS = (FRAMEWORK_FOLDER, EDITORS_FOLDER, SSH_FOLDER)
 _NEEDED_FOLDERS = ("/tmp", "/var", *_IMAGE_FOLDERS)  # noqa: S108 - names of places, no file is made
 _CARD_PREFIX = "NVIDIA_"
 _CARD_VARIABLES = frozenset({"AMD_VISIBLE_DEVICES", "HABANA_VISIBLE_DEVICES"})

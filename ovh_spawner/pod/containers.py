@@ -91,7 +91,10 @@ def editor_container(request: PodRequest, editor: Editor, flavor: Flavor) -> dic
         "name": EDITOR,
         "image": image,
         "imagePullPolicy": kubernetes.images.pull_policy,
-        "command": [literal(word) for word in editor_command(editor, request.prefix)],
+        "command": [
+            literal(word)
+            for word in editor_command(editor, request.prefix, has_ssh=request.settings.ssh.enabled)
+        ],
         "workingDir": paths.WORKSPACE,
         # The user's variables first: what stands under "env" wins over them.
         "envFrom": [{"secretRef": {"name": environment_secret_name(request.run)}}],

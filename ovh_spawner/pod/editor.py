@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from ovh_spawner.contract.local import RUN_VARIABLE
+from ovh_spawner.contract.ssh import beside_editor
 from ovh_spawner.domain.capabilities import Editor
 from ovh_spawner.domain.flavors import Flavor, FlavorType
 from ovh_spawner.pod import images, paths
@@ -19,9 +20,14 @@ _PATH = (
 )
 
 
-def editor_command(editor: Editor, prefix: str) -> list[str]:
-    """Return the command that starts the editor in its container."""
-    return [*images.INIT, *editor.filled(_words(prefix))[0]]
+def editor_command(editor: Editor, prefix: str, *, has_ssh: bool) -> list[str]:
+    """Return the command that starts the editor in its container; ``has_ssh``: with an SSH server beside it."""
+    command = editor.filled(_words(prefix))[0]
+    if has_ssh:
+        command = beside_editor(
+            command, python=images.SSH_PYTHON, listener=images.SSH_LISTENER, socket=paths.SSH_SOCKET
+        )
+    return [*images.INIT, *command]
 
 
 def editor_environment(editor: Editor, flavor: Flavor, *, run: UUID, prefix: str) -> dict[str, str]:

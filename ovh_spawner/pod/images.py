@@ -21,6 +21,10 @@ EDITOR_PYTHON = f"{EDITORS_FOLDER}/jupyterlab/bin/python"
 """{python}: the Python that has JupyterLab."""
 EDITOR_PROGRAM = f"{EDITORS_FOLDER}/vscode/bin/code-server"
 """{editor}: what starts an editor that is no Python package."""
+SSH_FOLDER = "/opt/ssh"
+"""What the SSH server inside a notebook needs: a Python of its own and two files."""
+SSH_PYTHON = f"{SSH_FOLDER}/bin/python"
+SSH_LISTENER = f"{SSH_FOLDER}/inside_listener.py"
 INIT = ("/usr/bin/tini", "--")
 """First process of the editor's container: it hands signals on and buries what editors leave behind."""
 PYTHON = "/opt/ovh/bin/python"
@@ -30,6 +34,7 @@ GATEWAY = "gateway"
 DATASYNC = "datasync"
 HUB = "hub"
 SERVICE = "service"
+SSH = "ssh"
 
 
 def program_image(images: ImageSettings, program: str) -> str:

@@ -27,6 +27,7 @@ SYNC_JOB = f"{CONFIG_FOLDER}/job.json"
 EDITOR_RUN = "/run/editor"
 """Shared by gateway and editor."""
 EDITOR_SOCKET = f"{EDITOR_RUN}/editor.sock"
+SSH_SOCKET = f"{EDITOR_RUN}/ssh.sock"
 TEMPORARY = "/tmp"  # noqa: S108 - an empty folder of the container's own
 TERMINATION_MESSAGE = "/dev/termination-log"
 """A cluster keeps what a container wrote there, up to 4096 bytes."""

@@ -19,6 +19,8 @@ from ovh_spawner.service.api.app import make_app, make_server
 from ovh_spawner.service.db.ledger import Ledger
 from ovh_spawner.service.hub_client import HubClient
 from ovh_spawner.service.operations.access import AccessOperations
+from ovh_spawner.service.operations.administration import ProjectOperations
+from ovh_spawner.service.operations.audit import AuditOperations
 from ovh_spawner.service.operations.background import Background
 from ovh_spawner.service.operations.capabilities import CapabilityOperations
 from ovh_spawner.service.operations.datastores import DataStoreOperations
@@ -27,13 +29,18 @@ from ovh_spawner.service.operations.hub_orders import HubOrders
 from ovh_spawner.service.operations.means import Hub, Means, Patience
 from ovh_spawner.service.operations.notebook_changes import NotebookChanges
 from ovh_spawner.service.operations.notebooks import NotebookOperations
+from ovh_spawner.service.operations.people import People
 from ovh_spawner.service.operations.preparation import PreparationOperations
 from ovh_spawner.service.operations.pushes import Pushes
 from ovh_spawner.service.operations.reconcile import Reconciler
 from ovh_spawner.service.operations.runs import RunOperations
+from ovh_spawner.service.operations.ssh import SshOperations
 from ovh_spawner.service.operations.statements import StatementOperations
 from ovh_spawner.service.operations.sync import SyncOperations
 from ovh_spawner.service.operations.sync_worker import SyncWorker
+from ovh_spawner.service.operations.token_checks import TokenChecks
+from ovh_spawner.service.operations.token_sign_in import TokenSignInOperations
+from ovh_spawner.service.operations.tokens import TokenOperations
 from ovh_spawner.service.runners.base import Runner
 from ovh_spawner.service.runners.local import LocalRunner
 from ovh_spawner.service.secrets import Secrets
@@ -56,7 +63,14 @@ class Operations:
     notebooks: NotebookOperations
     runs: RunOperations
     preparation: PreparationOperations
+    people: People
+    projects: ProjectOperations
     access: AccessOperations
+    ssh: SshOperations
+    token_checks: TokenChecks
+    token_sign_in: TokenSignInOperations
+    tokens: TokenOperations
+    audit: AuditOperations
     statements: StatementOperations
     datastores: DataStoreOperations
     sync: SyncOperations
@@ -141,27 +155,42 @@ def build_service(
         store_keys=secrets.store_keys,
         patience=patience or Patience(),
     )
+    return _wire(means, secrets)
+
+
+def _wire(means: Means, secrets: Secrets) -> Service:
     worker = SyncWorker(means)
     pushes = Pushes(means, worker)
     orders = HubOrders(means, Deletions(means, pushes))
     datastores = DataStoreOperations(means)
-    changes = NotebookChanges(means, datastores)
-    runs = RunOperations(means, pushes)
+    people = People(means)
+    checks = TokenChecks(means, people)
+    people.answer_for_tokens(checks.person_of_token)
+    changes = NotebookChanges(means, datastores, people)
+    runs = RunOperations(means, pushes, people)
+    notebooks = NotebookOperations(means, orders, datastores=datastores, changes=changes)
     return Service(
-        settings=settings,
+        settings=means.settings,
         secrets=secrets,
-        now=now,
+        now=means.now,
         means=means,
         reconciler=Reconciler(means, orders=orders, pushes=pushes, worker=worker),
         operations=Operations(
-            notebooks=NotebookOperations(means, orders, datastores=datastores, changes=changes),
+            notebooks=notebooks,
             runs=runs,
             preparation=PreparationOperations(means, runs),
-            access=AccessOperations(means),
+            people=people,
+            projects=ProjectOperations(means, people),
+            access=AccessOperations(means, people, checks),
+            ssh=SshOperations(means),
+            token_checks=checks,
+            token_sign_in=TokenSignInOperations(means, checks, people=people, notebooks=notebooks),
+            tokens=TokenOperations(means, checks),
+            audit=AuditOperations(means),
             statements=StatementOperations(means),
             datastores=datastores,
             sync=SyncOperations(means, worker),
-            capabilities=CapabilityOperations(means, datastores),
+            capabilities=CapabilityOperations(means, datastores, people),
         ),
     )
 

@@ -35,6 +35,15 @@ class HubServer:
         return self.ready or bool(self.pending)
 
 
+@dataclass(frozen=True, slots=True)
+class HubUser:
+    """A person as the hub sees them."""
+
+    name: str
+    is_admin: bool
+    groups: frozenset[str]
+
+
 class HubClient:
     """JupyterHub's API."""
 
@@ -43,6 +52,20 @@ class HubClient:
         self._token = token
         self._http: AsyncHTTPClient | None = None
         self._major: int | None = None
+
+    async def find_user(self, name: str) -> HubUser | None:
+        """Return the person with their groups, or None when the hub knows nobody of this name (any more).
+
+        Raises:
+            HubError: the hub did not answer.
+
+        """
+        try:
+            model = await self._call("GET", f"/users/{_safe(name)}") or {}
+        except _NotThereError:
+            return None
+        groups = model.get("groups") or ()
+        return HubUser(name, bool(model.get("admin")), frozenset(str(group) for group in groups))
 
     async def find_server(self, user: str, server_name: str) -> HubServer | None:
         """Return the server, or None when the hub has none of this name (any more).

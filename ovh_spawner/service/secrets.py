@@ -8,7 +8,12 @@ from typing import Protocol
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from ovh_spawner.constants import ENV_ENCRYPTION_KEYS, ENV_INTERNAL_TOKEN, ENV_SERVICE_TOKEN
+from ovh_spawner.constants import (
+    ENV_ENCRYPTION_KEYS,
+    ENV_INTERNAL_TOKEN,
+    ENV_SERVICE_TOKEN,
+    ENV_SSH_TOKEN,
+)
 from ovh_spawner.errors import ConfigError
 from ovh_spawner.settings import S3StoreSettings, Settings, SwiftStoreSettings
 
@@ -18,8 +23,9 @@ class Vault:
 
     def __init__(self, keys: str) -> None:
         try:
-            self._fernet = MultiFernet([Fernet(key.strip()) for key in keys.split(",") if key.strip()])
-        except ValueError as exc:
+            found = [Fernet(key.strip()) for key in keys.split(",") if key.strip()]
+            self._first, self._fernet = found[0], MultiFernet(found)
+        except (ValueError, IndexError) as exc:
             raise ConfigError(
                 f"{ENV_ENCRYPTION_KEYS} must hold one or more Fernet keys, separated by commas. Make one: "
                 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
@@ -38,10 +44,34 @@ class Vault:
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken as exc:
-            raise ConfigError(
-                f"The ledger holds a secret that no key in {ENV_ENCRYPTION_KEYS} opens. "
-                "Add the key that sealed it to the end of that list."
-            ) from exc
+            raise _lost_key() from exc
+
+    def is_current(self, sealed: str) -> bool:
+        """Say whether the first key sealed it."""
+        try:
+            self._first.decrypt(sealed.encode())
+        except InvalidToken:
+            return False
+        return True
+
+    def seal_anew(self, sealed: str) -> str:
+        """Return the same secret, sealed with the first key.
+
+        Raises:
+            ConfigError: no key of this service opens it.
+
+        """
+        try:
+            return self._fernet.rotate(sealed.encode()).decode()
+        except InvalidToken as exc:
+            raise _lost_key() from exc
+
+
+def _lost_key() -> ConfigError:
+    return ConfigError(
+        f"The ledger holds a secret that no key in {ENV_ENCRYPTION_KEYS} opens. "
+        "Add the key that sealed it to the end of that list."
+    )
 
 
 class HiddenText(Protocol):
@@ -72,6 +102,8 @@ class Secrets:
     vault: Vault = field(repr=False)
     store_keys: Mapping[str, str] = field(repr=False)
     """Values of the environment variables that the settings' data stores name."""
+    ssh_token: str = field(default="", repr=False)
+    """The SSH endpoint's token at the service; empty: there is no endpoint."""
 
 
 def load_secrets(settings: Settings, environment: Mapping[str, str] = os.environ) -> Secrets:
@@ -83,6 +115,8 @@ def load_secrets(settings: Settings, environment: Mapping[str, str] = os.environ
     """
     store_names = _store_variables(settings)
     needed = [ENV_SERVICE_TOKEN, ENV_INTERNAL_TOKEN, ENV_ENCRYPTION_KEYS, *store_names]
+    if settings.ssh.enabled:
+        needed.append(ENV_SSH_TOKEN)
     missing = [name for name in needed if not environment.get(name)]
     if missing:
         raise ConfigError(f"Set these environment variables before the service starts: {', '.join(missing)}.")
@@ -91,6 +125,7 @@ def load_secrets(settings: Settings, environment: Mapping[str, str] = os.environ
         internal_token=environment[ENV_INTERNAL_TOKEN],
         vault=Vault(environment[ENV_ENCRYPTION_KEYS]),
         store_keys={name: environment[name] for name in store_names},
+        ssh_token=environment[ENV_SSH_TOKEN] if settings.ssh.enabled else "",
     )
 
 

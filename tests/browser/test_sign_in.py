@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 
 from ovh_spawner.contract.accounts import AccountsFile, LocalAccount
 from tests.support.openid.real import CLIENT_ID, CLIENT_SECRET, real_provider
-from tests.support.stack import LocalStack, free_port
+from tests.support.stack import LocalStack, Person, free_port
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.journey]
 
@@ -37,7 +38,7 @@ def provider_and_stack(tmp_path_factory):
         stack = LocalStack(
             tmp_path_factory.mktemp("local"),
             port=port,
-            changes={"signIn": {"accountsFile": str(accounts), "openid": openid}},
+            changes={"signIn": {"accountsFile": str(accounts), "openid": openid, "refreshSeconds": 5}},
         )
         try:
             stack.start()
@@ -97,3 +98,47 @@ def test_an_account_of_the_hub_signs_in_on_the_same_page(page, provider_and_stac
     page.locator("#login_submit").click()
 
     expect(page.locator("#new-notebook")).to_be_visible()
+
+
+def test_a_token_signs_in_and_is_put_out_when_it_is_deleted(page, provider_and_stack, screenshot):
+    _, stack = provider_and_stack
+    ann = Person(stack, "ann")
+    stack.people.append(ann)
+    ann.sign_in(GOOD)
+    spec = {
+        "env": {"editorId": "jupyterlab", "frameworkId": "conda"},
+        "resources": {"flavor": "ai1-1-cpu", "cpu": 1},
+    }
+    shared = ann.api(
+        "POST", "notebook", json={**spec, "name": "shared", "labels": {"class": "physics"}}
+    ).json()
+    asked = {"name": "class", "role": "read", "labelSelector": "class=physics"}
+    token = ann.api("POST", "token", json=asked).json()
+    value = token["status"]["value"]
+    ann.wait_for_state(shared["id"], "RUNNING")
+
+    page.goto(stack.url)
+    page.get_by_text("Sign in with an application token").click()
+    page.get_by_label("Application token").fill("ovhn_wrong")
+    page.get_by_role("button", name="Sign in with the token").click()
+    expect(page.get_by_role("alert")).to_contain_text("not valid here")
+    screenshot("token-sign-in")
+    page.get_by_label("Application token").fill(value)
+    page.get_by_role("button", name="Sign in with the token").click()
+    expect(page.get_by_text("You are signed in with an application token.")).to_be_visible()
+    expect(page.locator("#new-notebook")).to_have_count(0)
+    screenshot("token-home")
+    page.get_by_role("link", name="Open shared").click()
+    expect(page.locator("#jp-main-dock-panel")).to_be_visible(timeout=120_000)
+    assert value not in page.url
+
+    assert ann.api("DELETE", f"token/{token['id']}").status_code == 204
+
+    def is_signed_out():
+        page.goto(f"{stack.url}/hub/home")
+        return page.get_by_text("Sign in with an application token").is_visible()
+
+    wait_for(is_signed_out, what="the hub to sign the token out")
+    url = shared["status"]["url"]
+    wait_for(lambda: page.goto(url).status >= 400, what="the gateway to put the token out")
+    assert ann.api("DELETE", f"notebook/{shared['id']}", params={"force": "true"}).status_code == 204

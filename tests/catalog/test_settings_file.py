@@ -114,6 +114,24 @@ def test_an_amount_may_be_a_number_and_leaves_the_others_as_they_are(tmp_path):
             "deployment:\n  region: XYZ",
             "settings.yaml:2: deployment.region: Region 'XYZ' is not known. Allowed: GRA, BHS.",
         ),
+        (
+            "projects:\n  physics:\n    operator: {users: [ann]}",
+            "settings.yaml:3: projects.physics: The key 'operator' is not known here. Did you mean 'operators'?",
+        ),
+        ("projects:\n  Physics: {}", "settings.yaml:2: projects.Physics"),
+        (
+            "projects:\n  physics: {priceList: x}",
+            "settings.yaml:2: projects.physics.priceList: 'x' is not among priceLists.",
+        ),
+        (
+            "priceLists:\n  cheap:\n    no-flavor: [{validFrom: 2026-01-01, perHour: 1}]",
+            "settings.yaml:3: priceLists.cheap: the catalog has no flavor 'no-flavor'; it has ai1-1-cpu, ai1-1-gpu.",
+        ),
+        (
+            "priceLists:\n  a:\n    ai1-1-cpu: [&p {validFrom: 2026-01-01, perHour: 1}, *p]",
+            "settings.yaml:3: priceLists.a.ai1-1-cpu: two prices hold from the same instant",
+        ),
+        ("project:\n  groupPattern: ai-*", "settings.yaml:2: project.groupPattern: the pattern says where"),
     ],
 )
 def test_a_mistake_is_named_by_file_line_and_nearest_key(tmp_path, text, said):

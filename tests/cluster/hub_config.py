@@ -21,3 +21,5 @@ c.ConfigurableHTTPProxy.api_url = here["proxy_api_url"]
 c.Authenticator.allow_all = True
 
 configure(c)
+# There is no registry that could come back.
+c.OVHSpawner.pull_timeout = 20

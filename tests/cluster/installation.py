@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from ruamel.yaml import YAML
 
+from ovh_spawner.cli.ssh_host_key import keep_host_key
 from ovh_spawner.hub.configuration import _real_node
 from tests.cluster.machine.cluster import Cluster
 from tests.cluster.machine.daemons import Daemon, wait_until
@@ -45,13 +46,15 @@ class Installation:
     people: list[Person] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.ports = {name: free_port() for name in ("public", "hub", "service", "proxy_api")}
+        self.ports = {name: free_port() for name in ("public", "hub", "service", "proxy_api", "ssh")}
         self.password = secrets.token_urlsafe(9)
         self.logs_folder = self.state / "logs"
         self.logs_folder.mkdir(parents=True)
         YAML().dump(self.settings(), self.state / "settings.yaml")
         (self.state / "hub.json").write_text(json.dumps(self._hub_facts()))
+        keep_host_key(self.state / "ssh_host_key")
         environment = self._environment()
+        self.ssh = Daemon("ssh", [sys.executable, "-m", "ovh_spawner.ssh"], self.logs_folder, environment)
         self.proxy = Daemon("proxy", self._proxy_command(), self.logs_folder, environment)
         self.service = Daemon(
             "service",
@@ -72,7 +75,7 @@ class Installation:
 
     @property
     def daemons(self) -> list[Daemon]:
-        return [self.proxy, self.service, self.hub]
+        return [self.proxy, self.service, self.hub, self.ssh]
 
     def start(self) -> None:
         self.proxy.start()
@@ -126,6 +129,12 @@ class Installation:
                 "heartbeatSeconds": 2,
                 "leftoversSeconds": 3,
             },
+            "ssh": {
+                "enabled": True,
+                "host": self.cluster.address,
+                "port": self.ports["ssh"],
+                "hostKeyFile": str(self.state / "ssh_host_key"),
+            },
             "database": {"url": f"sqlite+aiosqlite:///{self.state / 'ledger.sqlite'}"},
             "kubernetes": {
                 "namespace": self.namespace,
@@ -171,6 +180,7 @@ class Installation:
             "OVH_SPAWNER_SERVICE_TOKEN": secrets.token_hex(32),
             "OVH_SPAWNER_INTERNAL_TOKEN": secrets.token_hex(32),
             "OVH_SPAWNER_ENCRYPTION_KEYS": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "OVH_SPAWNER_SSH_TOKEN": secrets.token_hex(32),
             "OVH_SPAWNER_SIGN_IN_PASSWORD": self.password,
             "CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(32),
             "DEMO_ACCESS_KEY": ACCESS_KEY,

@@ -1,7 +1,7 @@
 """A notebook of the cluster tests: started over the API, with a bucket as a volume, and looked at in all its places."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,6 +32,7 @@ def spec(
     bucket: str = "",
     resources: dict[str, Any] = CPU,
     framework: dict[str, str] = FRAMEWORK,
+    keys: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What is posted to the API."""
     volume = {
@@ -42,6 +43,7 @@ def spec(
     return {
         "env": {"editorId": editor, **framework},
         "resources": resources,
+        "sshPublicKeys": list(keys),
         "volumes": [volume] if bucket else [],
     }
 

@@ -7,7 +7,7 @@ import pytest
 from tests.cluster.machine.api import is_ready
 from tests.cluster.notebooks import GIVEN, SECONDS, notebook
 from tests.support.kills import report
-from tests.support.requirements import LONG
+from tests.support.requirements import LONG, long_only
 from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.journey, pytest.mark.timeout(900)]
@@ -43,6 +43,7 @@ def test_a_lost_node_ends_the_notebook_and_its_files_come_back_with_the_node(ins
         made.check("the node is lost, and comes back", "running")
 
 
+@long_only
 def test_a_node_that_is_deleted_ends_the_notebook_and_its_files_come_back_with_it(
     installed, cluster, machine
 ):

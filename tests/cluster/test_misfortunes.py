@@ -1,24 +1,28 @@
 """What clusters do to notebooks. After each: the file is safe, the bill is the cluster's, nothing holds hardware."""
 
+from itertools import product
+
 import pytest
 
 from tests.cluster.machine.api import is_ready
 from tests.cluster.notebooks import SECONDS, notebook
 from tests.support.kills import report
+from tests.support.requirements import LONG
 from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.journey, pytest.mark.timeout(900)]
 
+PROGRAMS = ("hub", "service")
 MOMENTS = {
     "pod made": lambda made: made.pod() is not None,
     "running": lambda made: made.status["state"] == "RUNNING",
     "pod ending": lambda made: made.is_ending(),
     "push after the stop": lambda made: "jobs" in made.things(),
 }
+EVERY_DAY = (("hub", "pod ending"), ("service", "running"), ("service", "push after the stop"))
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("program", ["hub", "service"])
+@pytest.mark.parametrize(("program", "moment"), list(product(PROGRAMS, MOMENTS)) if LONG else EVERY_DAY)
 def test_a_killed_program_comes_back_and_finishes_what_was_under_way(installed, program, moment):
     is_early = moment in {"pod made", "running"}
     name = f"kill-{program}-{moment.replace(' ', '-')}"

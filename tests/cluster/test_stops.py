@@ -7,13 +7,13 @@ import pytest
 
 from tests.cluster.notebooks import SECONDS, notebook
 from tests.support.kills import report
-from tests.support.requirements import LONG
+from tests.support.requirements import long_only
 from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.journey, pytest.mark.timeout(900)]
 
-API_AWAY_SECONDS = 75 if LONG else 20
-"""The long one is longer than the hub's watches try before they give up."""
+API_AWAY_SECONDS = 75
+"""Longer than the hub's watches try before they give up."""
 
 
 def test_a_start_during_a_slow_end_is_refused(installed):
@@ -63,6 +63,7 @@ def test_a_stop_while_starting_leaves_no_pod_behind(installed):
         report("nothing; a stop was ordered", "pod made", ended, held=held)
 
 
+@long_only
 def test_a_notebook_outlives_an_api_server_that_is_away_for_long_and_a_hub_that_starts_meanwhile(
     installed, machine
 ):

@@ -1,11 +1,13 @@
 """The main job on a real cluster: form, pod of our image, git, bucket, stop, start again, delete."""
 
 import re
+import subprocess
 
 import pytest
 
 from tests.cluster import notebook_images
 from tests.cluster.notebooks import notebook
+from tests.ssh.running import Key
 from tests.support.git_server import git_server
 from tests.support.jupyter import LabSession
 from tests.support.pages import problems_on
@@ -137,6 +139,41 @@ def test_vs_code_runs_as_well(installed, cluster):
 
         assert str(page.url).startswith(url)
         assert made.is_saved()
+
+
+def test_a_remote_editor_works_in_a_pod_over_ssh_until_it_stops(installed, tmp_path):
+    key = Key.new(tmp_path, "ida")
+    with notebook(installed, "ida", keys=[key.file.with_suffix(".pub").read_text()]) as made:
+        url = made.wait("RUNNING")["sshUrl"]
+        installed.ssh.start()
+        command = ["ssh", *_ssh_options(installed, key, tmp_path), url]
+        done = wait_for(
+            lambda: (p := _run([*command, "pwd; id -u; echo $NOTEBOOK_ID"])).returncode == 0 and p,
+            what="a command over SSH",
+        )
+        assert done.stdout.split() == ["/workspace", "42420", made.id]
+        stranger = _run(["ssh", *_ssh_options(installed, Key.new(tmp_path, "eve"), tmp_path), url, "true"])
+        assert stranger.returncode == 255
+
+        session = subprocess.Popen([*command, "sleep 600"], stdin=subprocess.DEVNULL)
+        made.stop()
+        assert session.wait(120) != 0
+        made.wait("STOPPED")
+
+
+def _ssh_options(installed, key, folder):
+    known = folder / "known_hosts"
+    public = (installed.state / "ssh_host_key.pub").read_text()
+    known.write_text(f"[{installed.cluster.address}]:{installed.ports['ssh']} {public}")
+    chosen = ["IdentitiesOnly=yes", "IdentityAgent=none", "BatchMode=yes", "StrictHostKeyChecking=yes"]
+    options = [word for each in (*chosen, f"UserKnownHostsFile={known}") for word in ("-o", each)]
+    return ["-F", "none", "-i", str(key.file), *options]
+
+
+def _run(command):
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL
+    )
 
 
 def test_a_notebook_waits_in_plain_words_until_a_gpu_is_there(installed, cluster, machine):

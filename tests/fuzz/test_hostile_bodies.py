@@ -20,11 +20,18 @@ STORE = {
     "endpoint": "https://s3.example.org",
     "credentials": {"s3": {"accessKey": "an-access-key", "secretKey": "a-secret-key", "region": "gra"}},
 }
+TOKEN = {
+    "name": "ci",
+    "role": "read",
+    "labelSelector": "team=red",
+    "region": "GRA",
+    "expiresAt": "2099-01-01T00:00:00Z",
+}
 SWIFT = {**STORE, "type": "swift", "credentials": {"swift": {"user": "u", "key": "p", "tenant": "t"}}}
 ORDERS = {
     # Method, path, a good body, and the part of the requests.
     "create": ("POST", "v1/notebook", GOOD_SPEC, 0.3),
-    "command": ("POST", "v1/notebook/command", GOOD_SPEC, 0.3),
+    "command": ("POST", "v1/notebook/command", GOOD_SPEC, 0.25),
     "update": ("PUT", "v1/notebook/{stopped}", {k: v for k, v in GOOD_SPEC.items() if k != "env"}, 0.15),
     "label": ("PUT", "v1/notebook/{notebook}/label", {"name": "a", "value": "b"}, 0.1),
     "sync": (
@@ -34,6 +41,7 @@ ORDERS = {
         0.05,
     ),
     "store": ("POST", "v1/datastore", STORE, 0.05),
+    "token": ("POST", "v1/token", TOKEN, 0.05),
     "swift": ("POST", "v1/datastore", SWIFT, 0.05),
 }
 
@@ -82,6 +90,10 @@ class Caller:
             assert self.session.get(url, timeout=30).json()["spec"] == answer["spec"]
             assert self.session.get(f"{self.served.api}/v1/notebook", timeout=30).status_code == 200
             assert self.session.delete(url, params={"force": "true"}, timeout=30).status_code == 204
+        elif "version" in answer.get("status", ()):
+            url = f"{self.served.api}/v1/token/{answer['id']}"
+            assert self.session.get(url, timeout=30).json()["spec"] == answer["spec"]
+            assert self.session.delete(url, timeout=30).status_code == 204
         elif "alias" in answer:
             url = f"{self.served.api}/v1/datastore/{answer['alias']}"
             assert self.session.delete(url, timeout=30).status_code == 204

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.gateway.running import browser, running_gateway, sign_in
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +15,10 @@ def module_gateway(tmp_path_factory):
 @pytest.fixture
 def gateway(module_gateway):
     service = module_gateway.service
+    was_open = service.access == "open"
     service.reset()
+    if was_open:
+        wait_for(lambda: module_gateway.answer_to_nobody() == 401, what="the gateway to be closed again")
     return module_gateway
 
 

@@ -61,6 +61,13 @@ async def big(request):
     return response
 
 
+async def sink(request):
+    size = 0
+    async for chunk in request.content.iter_any():
+        size += len(chunk)
+    return web.Response(text=str(size))
+
+
 async def cookies(request):
     response = web.Response(text="cookies")
     for line in request.query.getall("set"):
@@ -135,6 +142,7 @@ PAGES = {
     "stream": stream,
     "release": release,
     "big": big,
+    "sink": sink,
     "cookies": cookies,
     "headers": headers,
     "zipped": zipped,
@@ -152,6 +160,8 @@ async def main(address, root, ready_file):
         if ready_file and not Path(ready_file).exists():
             return web.Response(status=503)
         name = request.raw_path.removeprefix(root).partition("?")[0]
+        if name not in PAGES and request.headers.get("Upgrade", "").lower() == "websocket":
+            return await websocket(request)
         return await PAGES.get(name, echo)(request)
 
     runner = web.ServerRunner(

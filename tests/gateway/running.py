@@ -29,6 +29,8 @@ FAKE_EDITOR = Path(__file__).with_name("fake_editor.py")
 PREFIX = "/user/ada@uni/nb-abcdefghijkl/"
 PAGE = {"Accept": "text/html,*/*", "Sec-Fetch-Mode": "navigate"}
 """What a browser sends when a person goes to an address."""
+HUB_SESSION = {"jupyterhub-session-id": "somebody"}
+"""The cookie of a browser that is signed in at the hub."""
 
 
 def free_port() -> int:
@@ -111,6 +113,15 @@ class Gateway:
             assert self.process.poll() is None, self.log()
             return 0
 
+    def answer_to_nobody(self) -> int:
+        """Ask for a page as nobody: then the gateway looks at its policy, when that is old."""
+        try:
+            with urllib.request.urlopen(f"{self.url}x", timeout=10) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
     def log(self) -> str:
         return (self.folder / "gateway.log").read_text()
 
@@ -164,7 +175,7 @@ def browser(**settings) -> aiohttp.ClientSession:
 
 async def begin_sign_in(client: aiohttp.ClientSession, address: str) -> dict[str, str]:
     """Go to an address as nobody; return what the gateway asks of the service."""
-    async with client.get(address, headers=PAGE, allow_redirects=False) as answer:
+    async with client.get(address, headers=PAGE, cookies=HUB_SESSION, allow_redirects=False) as answer:
         assert answer.status == 302, await answer.text()
         location = urlsplit(answer.headers["Location"])
         return {"path": location.path, **{key: value[0] for key, value in parse_qs(location.query).items()}}

@@ -69,6 +69,28 @@ def test_what_the_form_shows_of_a_spec_becomes_the_same_spec_again():
     assert build_request(values_for_page(filled), filled) == spec
 
 
+def test_a_repository_with_all_its_history_stays_one():
+    post = POST | {"git-0-history": ["all"]}
+    spec = build_request(values_from_post(post, page()), page())
+    filled = page(spec=spec)
+
+    assert spec["volumes"][2]["publicGit"]["full"] is True
+    assert build_request(values_for_page(filled), filled) == spec
+
+
+def test_ssh_keys_are_shown_and_typed_where_notebooks_are_reached_over_ssh():
+    spec = build_request(values_from_post(POST, page()), page()) | {"sshPublicKeys": ["ssh-ed25519 AAAA"]}
+    filled = page(spec=spec, hasSsh=True)
+    values = values_for_page(filled)
+    typed = values_from_post(POST | {"ssh-0-key": [" ssh-rsa BBBB me "], "ssh-1-key": [""]}, filled)
+
+    assert values.rows["ssh"] == [{"key": "ssh-ed25519 AAAA"}]
+    assert build_request(values, filled) == spec
+    assert build_request(typed, filled)["sshPublicKeys"] == ["ssh-rsa BBBB me"]
+    (placed,) = place_problems([Problem("sshPublicKeys[0]", "is no key.")], typed)
+    assert (placed.id, placed.label) == ("ssh-0-key", "SSH key 1, key")
+
+
 def test_labels_of_the_platform_are_not_for_typing():
     filled = page(spec={"labels": {"ovh/id": "1", "team": "red"}})
 
@@ -97,7 +119,13 @@ def test_a_count_that_is_no_number_goes_on_as_typed(typed):
 def test_unknown_and_hostile_fields_are_ignored():
     post = {"volume-0-evil": ["x"], "volume-99999999-bucket": ["x"], "disk-0-path": ["x"], "__proto__": ["x"]}
 
-    assert values_from_post(post, page()).rows == {"volume": [], "git": [], "env": [], "label": []}
+    assert values_from_post(post, page()).rows == {
+        "volume": [],
+        "git": [],
+        "env": [],
+        "label": [],
+        "ssh": [],
+    }
 
 
 def test_the_first_choice_is_a_gpu_while_there_are_any_free():

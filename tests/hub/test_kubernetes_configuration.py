@@ -106,3 +106,25 @@ def test_a_provider_needs_its_secret_and_a_key_for_what_the_hub_remembers(chart,
     assert chart.OVHAuthenticator.sign_in.openid.client_id == "notebooks"
     assert "user_password" not in chart.OVHAuthenticator
     assert chart.OVHAuthenticator.oauth_callback_url == "https://notebooks.example.org/hub/oauth_callback"
+
+
+@pytest.mark.parametrize(("scheme", "bound"), [("https", True), ("http", False)])
+def test_hosts_for_people_are_the_hubs_too_and_its_cookies_are_bound_to_its_own(chart, run, scheme, bound):
+    deployment = {
+        **SETTINGS["deployment"],
+        "publicUrl": f"{scheme}://notebooks.example.org",
+        "subdomains": True,
+    }
+    hub = run(chart, {"deployment": deployment}).JupyterHub
+
+    assert hub.subdomain_host == f"{scheme}://notebooks.example.org"
+    assert hub.subdomain_hook("ann", "notebooks.example.org", kind="user") == "ann.notebooks.example.org"
+    assert hub.subdomain_hook("ai", "notebooks.example.org", kind="service") == "notebooks.example.org"
+    assert hub.cookie_host_prefix_enabled is bound
+
+
+def test_hosts_that_only_the_chart_knows_of_stop_the_start(chart, run):
+    chart.JupyterHub.subdomain_host = "https://notebooks.example.org"
+
+    with pytest.raises(ConfigError, match=r"deployment\.subdomains"):
+        run(chart)

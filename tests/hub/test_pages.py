@@ -296,7 +296,8 @@ async def test_every_page_leads_to_home_usage_and_token(hub, person):
 
     for path in ("/hub/home", NEW, "/hub/token"):
         page = (await alice.get(path)).text
-        assert re.findall(r'class="nav-link" href="[^"]+">(\w+)<', page) == ["Home", "Usage", "Token"]
+        found = re.findall(r'class="nav-link" href="[^"]+">([\w ]+)<', page)
+        assert found == ["Home", "Usage", "Projects", "Token", "App tokens"]
 
 
 async def test_the_progress_page_stops_the_notebook_that_it_shows(service, hub, person):

@@ -9,7 +9,7 @@ from tests.support.wheels import build_wheel
 pytestmark = [pytest.mark.images, pytest.mark.timeout(900)]
 
 NOTEBOOKS = ("jupyterlab-conda:conda-py311-cpu", "vscode-conda:conda-py311-cpu")
-EVERY = (*NOTEBOOKS, "conda:conda-py311-cpu", "datasync", "gateway", "hub", "service")
+EVERY = (*NOTEBOOKS, "conda:conda-py311-cpu", "datasync", "gateway", "hub", "service", "ssh")
 USER = f"{images.USER_ID}:{images.USER_ID}"
 
 
@@ -44,6 +44,7 @@ def test_the_test_build_says_that_conda_was_swapped():
         ("gateway", "gateway.__main__"),
         ("service", "service.__main__"),
         ("hub", "hub.kubernetes_spawner"),
+        ("ssh", "ssh.__main__"),
     ],
 )
 def test_a_program_has_all_that_it_imports(name, module):
@@ -104,6 +105,17 @@ def test_a_first_process_and_a_shell_are_there(notebook):
     assert notebook.says(*images.INIT, images.SHELL, "-c", "echo $HOME:$PWD") == "/workspace:/workspace"
 
 
+def test_what_serves_ssh_in_a_notebook_loads_and_never_keeps_the_editor_from_starting(notebook):
+    session = f"{images.SSH_FOLDER}/inside_session.py"
+    program = f"import runpy; runpy.run_path('{session}', run_name='tried'); print('loaded')"
+    impossible = "/nowhere/ssh.sock"  # nothing stays behind here, where no container ends it
+
+    assert notebook.says(images.SSH_PYTHON, "-I", "-c", program) == "loaded"
+    started = notebook.run(images.SSH_PYTHON, "-I", images.SSH_LISTENER, impossible, "echo", "editor")
+    assert started.stdout.strip() == "editor"
+    assert "There is no SSH in this notebook" in started.stderr
+
+
 def test_pip_installs_into_the_home_and_the_kernel_finds_it(notebook, tmp_path):
     # The home is the notebook's claim: what lands there survives a stop.
     home = tmp_path / "home"
@@ -122,7 +134,7 @@ def test_pip_installs_into_the_home_and_the_kernel_finds_it(notebook, tmp_path):
 
 
 def test_nothing_outside_the_home_can_be_written(notebook):
-    for folder in (images.FRAMEWORK_FOLDER, images.EDITORS_FOLDER, "/usr/local/bin"):
+    for folder in (images.FRAMEWORK_FOLDER, images.EDITORS_FOLDER, images.SSH_FOLDER, "/usr/local/bin"):
         assert notebook.run("touch", f"{folder}/mine").returncode != 0
 
 

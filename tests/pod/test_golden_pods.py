@@ -7,7 +7,8 @@ import pytest
 from ovh_spawner.catalog.loader import load_catalog
 from ovh_spawner.pod.plan import plan_pod
 from ovh_spawner.settings import Settings
-from tests.pod.building import CATALOG, VOLUMES, as_yaml, differences, request, volume
+from ovh_spawner.settings_ssh import SshSettings
+from tests.pod.building import CATALOG, SETTINGS, VOLUMES, as_yaml, differences, request, volume
 from tests.support.golden import GOLDEN, assert_golden
 
 OPERATOR = Settings.model_validate(
@@ -57,6 +58,7 @@ VARIANTS = {
         "settings": OPERATOR,
         "capabilities": load_catalog({"flavors": {"ai1-1-gpu": FLAVOR}}, region="GRA"),
     },
+    "ssh": {"settings": SETTINGS.model_copy(update={"ssh": SshSettings(enabled=True)})},
     "odd-prefix": {"prefix": "/user/a%7Bb%7D$(HOME)${X}$$/nb-abcdefghijkl/"},
 }
 

@@ -67,6 +67,7 @@ class ClusterWorld(World):
                 "database": local.database,
                 "service": local.service,
                 "data_stores": {"DEMO": store},
+                "ssh": {"enabled": True},
                 "kubernetes": {"namespace": "notebooks", **self.changes},
             }
         )

@@ -31,6 +31,10 @@ class FakeHubServers:
         self.version = version
         self.manner = Manner.WORKS
         self.servers: dict[tuple[str, str], dict] = {}
+        self.admins = {"boss"}
+        self.groups: dict[str, list[str]] = {}
+        self.strangers: set[str] = set()
+        """Names that the hub does not know (any more)."""
         self.bodies: list[dict] = []
         self.calls: list[str] = []
         self.spawn: Spawn | None = None
@@ -85,8 +89,11 @@ class _Root(_Handler):
 
 class _User(_Handler):
     def get(self, user: str) -> None:
+        if user in self.hub.strangers:
+            raise HTTPError(404)
         servers = {name: model for (owner, name), model in self.hub.servers.items() if owner == user}
-        self.finish({"name": user, "servers": servers})
+        facts = {"admin": user in self.hub.admins, "groups": self.hub.groups.get(user, [])}
+        self.finish({"name": user, "servers": servers, **facts})
 
 
 class _Server(_Handler):

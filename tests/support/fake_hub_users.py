@@ -42,6 +42,7 @@ class FakeHubUsers:
         return Application(
             [
                 (f"{hub}/user", _User, given),
+                (rf"{hub}/users/([^/]+)", _UserByName, given),
                 (f"{hub}/oauth2/authorize", _Authorize, given),
                 (f"{hub}/oauth2/token", _Token, given),
             ],
@@ -63,6 +64,21 @@ class _User(_Handler):
         if token not in self.hub.models:
             raise HTTPError(403)
         self.finish(self.hub.models[token])
+
+
+class _UserByName(_Handler):
+    """What the service asks with its own token."""
+
+    def get(self, name: str) -> None:
+        if self.hub.down:
+            raise HTTPError(503)
+        if self.request.headers.get("Authorization") != f"token {self.hub.service_token}":
+            raise HTTPError(403)
+        found = [model for model in self.hub.models.values() if model["name"] == name]
+        if not found:
+            raise HTTPError(404)
+        admin = any(model["admin"] for model in found)
+        self.finish({"name": name, "admin": admin, "groups": found[-1]["groups"], "servers": {}})
 
 
 class _Authorize(_Handler):

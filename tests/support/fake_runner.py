@@ -29,6 +29,7 @@ class FakeRunner:
     missing_buckets: set[str] = field(default_factory=set)
     bad_stores: set[str] = field(default_factory=set)
     silent: bool = False
+    addresses: dict[UUID, str] = field(default_factory=dict)
     prepared: list[RunParts] = field(default_factory=list)
     forgotten: list[UUID] = field(default_factory=list)
 
@@ -94,8 +95,14 @@ class FakeRunner:
     async def end_sync(self, notebook: UUID, sync: UUID) -> None:
         self.syncs.pop(sync, None)
 
-    async def observe_run(self, notebook: UUID, run: UUID) -> RunEvidence:
+    async def observe_run(self, notebook: UUID, run: UUID, *, must_know: bool = True) -> RunEvidence:
         return self.runs.get(run, RunEvidence(RunLife.NEVER))
+
+    async def address_of(self, notebook: UUID, run: UUID) -> str:
+        return self.addresses.get(run, "")
+
+    def why_it_waits(self, run: UUID) -> str:
+        return ""
 
     async def observe_pull(self, notebook: UUID, run: UUID) -> None:
         """The spawner drives it."""

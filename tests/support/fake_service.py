@@ -31,6 +31,7 @@ class FakeService:
         self.resolved: list[dict] = []
         self.saved: list[tuple[str, str]] = []
         self.prepared: list[str] = []
+        self.signed_in: list[dict] = []
         self.behave()
         self.url = ""
 
@@ -44,6 +45,13 @@ class FakeService:
         self.outages = 0
         """Requests that are answered 503 before it works again."""
         self.pull_volumes: list[dict] = []
+        self.projects: dict[str, int] = {}
+        """GPU quotas by project."""
+        self.refusal = ""
+        self.tokens: dict[str, str] = {}
+        """Hub users by the application token that they are."""
+        self.reached: list[dict] = []
+        """What every token reaches."""
         self.editor = "fake"
         self.flavor = "cpu"
         self.pull_progress: list[dict] = []
@@ -108,7 +116,7 @@ class FakeService:
         has_pull = bool(self.pull_volumes)
         return {"run": run, "notebook": self.runs[run]["answer"]["notebook"], "hasPull": has_pull}
 
-    def spawn_page(self, user: str, server: str) -> dict:
+    def spawn_page(self, user: str, server: str, project: str = "") -> dict:
         known = self.notebooks.get((user, server))
         return {
             "region": "GRA",
@@ -134,7 +142,11 @@ class FakeService:
                 ),
                 flavor("cpu"),
             ],
-            "gpuQuota": 4,
+            # Only an installation with several projects has them on the page.
+            "projects": [{"id": name, "name": name.title()} for name in self.projects],
+            "project": project or next(iter(self.projects), ""),
+            "refusal": self.refusal,
+            "gpuQuota": self.projects.get(project, 4),
             "gpusUsed": 1,
             "dataStores": ["DEMO"],
             "openAccessAllowed": True,
@@ -183,6 +195,10 @@ class _Internal(RequestHandler):
         asked = json.loads(self.request.body)
         if path == "notebooks/resolve":
             self.finish(self.service.resolve(asked))
+        elif path == "sign-ins":
+            self._sign_in(asked)
+        elif path == "sign-ins/refresh":
+            self.finish({"mayStay": asked["user"] in self.service.tokens.values()})
         elif path == "runs":
             self.finish(self.service.open_run(asked))
         else:
@@ -198,13 +214,27 @@ class _Internal(RequestHandler):
         user, server = self.get_argument("user"), self.get_argument("server", "")
         if path == "home-page":
             known = {name: n for (owner, name), n in self.service.notebooks.items() if owner == user}
-            self.finish({"notebooks": {name: self.service.brief(n) for name, n in known.items()}})
+            reached = self.service.reached if user in self.service.tokens.values() else []
+            self.finish(
+                {
+                    "notebooks": {name: self.service.brief(n) for name, n in known.items()},
+                    "reached": reached,
+                    "reachedInAll": len(reached),
+                }
+            )
         elif path == "spawn-page":
-            self.finish(self.service.spawn_page(user, server))
+            self.finish(self.service.spawn_page(user, server, self.get_argument("project", "")))
         elif known := self.service.notebooks.get((user, server)):
             self.finish(self.service.brief(known))
         else:
             self._answer(404, {"message": "There is no such notebook.", "code": "not_found"})
+
+    def _sign_in(self, asked: dict) -> None:
+        self.service.signed_in.append(asked)
+        if user := self.service.tokens.get(asked["token"]):
+            self.finish({"user": user})
+        else:
+            self._answer(403, {"message": "no such token: " + asked["token"], "code": "forbidden"})
 
     def delete(self, path: str) -> None:
         self.service.deleted.append(path.rpartition("/")[2])

@@ -79,6 +79,8 @@ async def open_door(base_path: str = "/", *, serve=small_service, **patience: fl
             service=ServiceSettings(hub_api_url=f"http://127.0.0.1:{hub_port}{base_path}hub/api"),
         )
         service = serve(settings)
+        if isinstance(service, SmallService):
+            service.operations.people.hub = hub
         async with listening(make_app(service), **patience) as port:
             url = f"http://127.0.0.1:{port}"
             door = Door(url, f"{url}{settings.service_prefix}", hub, service, [])

@@ -16,6 +16,7 @@ PROGRAMS: dict[str, Callable[[list[str]], bool]] = {
     "hub": lambda words: "jupyterhub" in words and "-m" in words,
     "service": lambda words: "ovh_spawner.service" in words,
     "proxy": lambda words: any(word.endswith("configurable-http-proxy") for word in words),
+    "SSH endpoint": lambda words: "ovh_spawner.ssh" in words,
     "gateway": lambda words: "ovh_spawner.gateway" in words,
     "editor": lambda words: any("jupyterlab" in word or "jupyter-lab" in word for word in words),
     "data sync": lambda words: "ovh_spawner.datasync" in words,

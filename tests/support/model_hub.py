@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from ovh_spawner.contract.runs import NotebookReference, OpenedRun, OpenRun, TransitionReport
 from ovh_spawner.domain.states import RunState, Source
 from ovh_spawner.errors import HubError, OVHSpawnerError
-from ovh_spawner.service.hub_client import HubServer
+from ovh_spawner.service.hub_client import HubServer, HubUser
 from ovh_spawner.service.runners.base import RunEvidence, RunLife
 
 
@@ -76,6 +76,10 @@ class ModelHub:
         """Reports that wait for the service."""
         self.is_down = False
         self.refuses = False
+
+    async def find_user(self, name: str) -> HubUser | None:
+        self._answer()
+        return HubUser(name, is_admin=False, groups=frozenset())
 
     async def find_server(self, user: str, server_name: str) -> HubServer | None:
         self._answer()

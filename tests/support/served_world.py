@@ -10,7 +10,7 @@ from uuid import UUID
 
 from ovh_spawner.service.operations.views import ListQuery
 from tests.support.http_doors import Door, of_world, open_door
-from tests.support.world import ANN, BOSS, RW, World
+from tests.support.world import ANN, RW, World
 
 _SECONDS = 60
 
@@ -60,11 +60,6 @@ class ServedWorld:
         make = self.world.running if kind == "running" else self.world.stopped
         return (await make(ANN, name=kind, volumes=[RW] if kind == "running" else [])).id
 
-    async def _end(self, user: str, server_name: str) -> None:
-        for view in (await self.world.notebooks.list(BOSS, ListQuery(user=user))).items:
-            if view.server_name == server_name and view.last_run.ended_at is None:
-                await self.world.end(view)
-
     def start(self) -> None:
         self._thread.start()
         self._ready.wait(_SECONDS)
@@ -88,7 +83,7 @@ class ServedWorld:
 
     async def _serve(self) -> None:
         await self.world.start()
-        self.world.hub.on_stop = self._end
+        self.world.hub.on_stop = self.world.end_server
         try:
             async with open_door(serve=of_world(self.world), **self._patience) as self._door:
                 self.ann, self.boss = self._door.hub.add("ann"), self._door.hub.add("boss", admin=True)

@@ -14,17 +14,26 @@ from ovh_spawner.catalog.loader import load_catalog
 from ovh_spawner.contract.policy import AccessPolicy, Admission
 from ovh_spawner.contract.runs import RunStatus
 from ovh_spawner.contract.sync import SyncDirection, SyncState, VolumeProgress
+from ovh_spawner.domain.access import Person, Role, Sharing
 from ovh_spawner.domain.context import ResolutionContext
 from ovh_spawner.domain.labels import platform_labels
 from ovh_spawner.domain.names import generate_name
+from ovh_spawner.domain.projects import Origin, Project
 from ovh_spawner.domain.resolution import parse_request, resolve
 from ovh_spawner.domain.states import Door, NotebookState, RunState, Source, Transition
-from ovh_spawner.errors import NotFoundError, UnauthenticatedError, WrongStateError
+from ovh_spawner.errors import (
+    HubError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+    WrongStateError,
+)
 from ovh_spawner.service.operations.views import (
     DataStoreView,
     DataSyncView,
     NotebookView,
     Page,
+    ProjectView,
     QuotaView,
     RunView,
     Statement,
@@ -55,6 +64,8 @@ def small_service(settings: Settings) -> SmallService:
     capabilities = load_catalog({}, region="GRA")
     notebooks = Notebooks(capabilities)
     operations = SimpleNamespace(
+        people=People(),
+        projects=Projects(),
         notebooks=notebooks,
         runs=Runs(),
         access=Access(),
@@ -64,6 +75,31 @@ def small_service(settings: Settings) -> SmallService:
         capabilities=CapabilitiesOfAll(capabilities),
     )
     return SmallService(settings, operations)
+
+
+class People:
+    """Roles as the hub's own test double tells: ``open_door`` sets it."""
+
+    hub = None
+
+    async def person(self, name):
+        if self.hub.down:
+            raise HubError("JupyterHub does not answer.")
+        admin = any(model["admin"] for model in self.hub.models.values() if model["name"] == name)
+        return Person(name, is_platform_admin=admin, roles={"default": Role.OPERATOR})
+
+    async def member(self, name):
+        return Person(name, roles={"default": Role.OPERATOR})
+
+
+class Projects:
+    async def list(self, actor):
+        project = Project("default", "default", 4, Sharing.OWNER, Origin.SETTINGS)
+        return [ProjectView(project, Role.OPERATOR, QuotaView("default", 1, 4, 2))]
+
+
+def _sees(actor, owner):
+    return actor.is_platform_admin or actor.name == owner
 
 
 class Notebooks:
@@ -82,7 +118,7 @@ class Notebooks:
             door=Door.API,
         )
 
-    async def create(self, actor, data):
+    async def create(self, actor, data, *, project=None):
         spec = resolve(parse_request(data), self._context())
         key = uuid4()
         self.known[key] = NotebookView(
@@ -109,7 +145,7 @@ class Notebooks:
 
     async def get(self, actor, notebook):
         found = self.known.get(notebook)
-        if found is None or not actor.may_see(found.owner):
+        if found is None or not _sees(actor, found.owner):
             raise NotFoundError("notebook", str(notebook))
         return found
 
@@ -117,7 +153,7 @@ class Notebooks:
 
     async def list(self, actor, query):
         self.last_query = query
-        seen = [v for v in self.known.values() if actor.may_see(v.owner) and query.user in {"", v.owner}]
+        seen = [v for v in self.known.values() if _sees(actor, v.owner) and query.user in {"", v.owner}]
         start = (query.page - 1) * query.size
         return Page(items=seen[start : start + query.size], total=len(seen), page=query.page, size=query.size)
 
@@ -217,7 +253,7 @@ class Runs:
         if self.tokens.get(run) != token:
             raise UnauthenticatedError
 
-    async def heartbeat(self, run):
+    async def heartbeat(self, run, last_active_at=None):
         return RunStatus(
             run=run, state=RunState.RUNNING, notebook_state=NotebookState.RUNNING, should_stop=False
         )
@@ -227,16 +263,22 @@ class Runs:
             run=run, state=report.state, notebook_state=NotebookState(report.state.value), should_stop=False
         )
 
-    async def policy(self, run):
-        return AccessPolicy(notebook=run, access="restricted", users=["ada"])
-
 
 class Access:
+    async def policy(self, run, visitors):
+        may = [visitor for visitor in visitors if visitor == "user:ada"]
+        return AccessPolicy(notebook=run, access="restricted", visitors=may)
+
+    async def present_token(self, run, token):
+        if token != "good":
+            raise PermissionDeniedError("No.")
+        return Admission(visitor="token:of-ada", expires_at=NOW)
+
     async def issue_code(self, actor, notebook, run):
         return f"code-of-{actor.name}"
 
     async def redeem(self, run, code):
-        return Admission(user=code.removeprefix("code-of-"), expires_at=NOW)
+        return Admission(visitor=f"user:{code.removeprefix('code-of-')}", expires_at=NOW)
 
 
 class Statements:
@@ -259,30 +301,30 @@ class DataStores:
             "GRA": DataStoreView(alias="GRA", type="s3", owner="ovhcloud", endpoint="http://127.0.0.1:9")
         }
 
-    async def list(self, actor):
+    async def list(self, actor, project=None):
         return tuple(self.known.values())
 
-    async def get(self, actor, alias):
+    async def get(self, actor, alias, project=None):
         if alias not in self.known:
             raise NotFoundError("data store", alias)
         return self.known[alias]
 
-    async def add(self, actor, data, *, skip_check=False):
+    async def add(self, actor, data, *, project=None, skip_check=False):
         view = DataStoreView(
             alias=data["alias"], type=data["type"], owner="customer", endpoint=data["endpoint"]
         )
         self.known[view.alias] = view
         return view
 
-    async def check(self, actor, alias):
+    async def check(self, actor, alias, project=None):
         await self.get(actor, alias)
         return StoreCheck(state=SyncState.DONE)
 
-    async def remove(self, actor, alias):
+    async def remove(self, actor, alias, project=None):
         await self.get(actor, alias)
         del self.known[alias]
 
-    async def aliases(self, actor):
+    async def aliases(self, owner, project):
         return frozenset(self.known)
 
 
@@ -293,5 +335,8 @@ class CapabilitiesOfAll:
     def capabilities(self):
         return self.known
 
-    async def quota(self, actor):
+    async def priced(self, actor, project=None):
+        return self.known
+
+    async def quota(self, actor, project=None):
         return QuotaView(project="default", gpus_used=1, gpu_quota=4, cpus_used=2)

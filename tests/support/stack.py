@@ -184,6 +184,9 @@ class LocalStack:
     def _settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = {
             "service": {"reconcileSeconds": 1, "heartbeatSeconds": 2},
+            "ssh": {"enabled": True, "checkSeconds": 1},
+            "access": {"openNotebooks": "allowed"},
+            "signIn": {"applicationTokens": True},
             "local": {
                 "stateFolder": str(self.state),
                 "environmentsFolder": str(TOOLS / "environments"),

@@ -10,21 +10,23 @@ from uuid import UUID, uuid4
 from cryptography.fernet import Fernet
 
 from ovh_spawner.catalog.loader import load_catalog
+from ovh_spawner.constants import DEFAULT_PROJECT
 from ovh_spawner.contract.runs import OpenedRun, OpenRun, RunStatus, TransitionReport
+from ovh_spawner.domain.access import Person, Role
 from ovh_spawner.domain.states import NotebookState, RunState, Source
 from ovh_spawner.service.factory import Service, build_service
-from ovh_spawner.service.operations.actors import Actor
 from ovh_spawner.service.operations.means import Patience
-from ovh_spawner.service.operations.views import NotebookView
+from ovh_spawner.service.operations.views import ListQuery, NotebookView
 from ovh_spawner.service.secrets import Secrets, Vault
 from ovh_spawner.settings import Settings
 from tests.support.clock import Clock
 from tests.support.fake_hub_servers import TOKEN, FakeHubServers
 from tests.support.fake_runner import FakeRunner
 
-ANN = Actor("ann")
-BOB = Actor("bob")
-BOSS = Actor("boss", admin=True)
+_ROLES = {DEFAULT_PROJECT: Role.OPERATOR}
+ANN = Person("ann", roles=_ROLES)
+BOB = Person("bob", roles=_ROLES)
+BOSS = Person("boss", is_platform_admin=True, roles=_ROLES)
 
 QUICK = Patience(poll=0.01, hub=0.01, lock=0.01, retries=(0.01, 0.01), stop=60.0, check=1.0)
 
@@ -52,7 +54,8 @@ def gpus(count: int) -> dict[str, Any]:
 class World:
     """Everything around one service, which can be ended and started again."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(self, folder: Path, database_url: str, **settings: Any) -> None:
+        self.blocks = settings
         self.clock = Clock()
         self.hub = FakeHubServers()
         self.runner = FakeRunner()
@@ -77,6 +80,7 @@ class World:
         return Settings.model_validate(
             {
                 "database": {"url": self._database_url},
+                "access": {"open_notebooks": "allowed"},
                 "service": {"hub_api_url": self.hub.url, "reconcile_seconds": 3600, "adoption_seconds": 120},
                 "local": {
                     "state_folder": str(self._folder),
@@ -84,13 +88,18 @@ class World:
                     "simulated_gpus": 4,
                 },
                 "data_stores": {"DEMO": {"type": "folder", "root": str(self._folder)}},
+                **self.blocks,
             }
         )
 
     async def new_service(self) -> Service:
         """Build a service as a new process would; reconcile is called by the tests."""
         secrets = Secrets(
-            service_token=TOKEN, internal_token="internal", vault=Vault(self.key), store_keys={}
+            service_token=TOKEN,
+            internal_token="internal",
+            vault=Vault(self.key),
+            store_keys={},
+            ssh_token="ssh",
         )
         service = build_service(
             self.settings,
@@ -143,12 +152,12 @@ class World:
         facts.setdefault("at", self.clock())
         return await self.runs.record(run, TransitionReport(state=state, source=source, **facts))
 
-    async def running(self, actor: Actor = ANN, **changes: Any) -> NotebookView:
+    async def running(self, actor: Person = ANN, **changes: Any) -> NotebookView:
         """Create a notebook and return it when it runs."""
         created = await self.notebooks.create(actor, spec(**changes))
         return await self.until_state(created.id, NotebookState.RUNNING)
 
-    async def stopped(self, actor: Actor = ANN, **changes: Any) -> NotebookView:
+    async def stopped(self, actor: Person = ANN, **changes: Any) -> NotebookView:
         """Create a notebook, let it run for a minute, stop it."""
         notebook = await self.running(actor, **changes)
         self.clock.advance(minutes=1)
@@ -160,6 +169,12 @@ class World:
         if state is RunState.STOPPED:
             await self.report(notebook.last_run.id, RunState.STOPPING)
         await self.report(notebook.last_run.id, state)
+
+    async def end_server(self, user: str, server_name: str) -> None:
+        """Do what a spawner does when the hub stops its server; for ``hub.on_stop``."""
+        for view in (await self.notebooks.list(BOSS, ListQuery(user=user, size=500))).items:
+            if view.server_name == server_name and view.last_run and view.last_run.ended_at is None:
+                await self.end(view)
 
     async def until_state(self, notebook: UUID, state: NotebookState) -> NotebookView:
         async def look() -> NotebookView | None:

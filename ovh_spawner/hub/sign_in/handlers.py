@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jupyterhub.handlers.login import LoginHandler
 from oauthenticator.oauth2 import OAuthCallbackHandler, OAuthLoginHandler
 from tornado import web
 
@@ -16,6 +17,8 @@ _KNOWN_CODES = frozenset(
     }
 )  # fmt: skip
 """RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6; anything else in an address is not shown."""
+
+TOKEN_FIELD = "application_token"
 
 
 class NotSignedInError(web.HTTPError):
@@ -59,3 +62,21 @@ class OpenIdCallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
     def write_error(self, status_code: int, **kwargs: Any) -> Any:
         self.set_header("Referrer-Policy", "no-referrer")
         return super().write_error(status_code, **kwargs)
+
+
+class TokenLoginHandler(LoginHandler):  # type: ignore[misc]
+    """``/hub/login/token``: the login page's second form. The token comes in a form's body only."""
+
+    async def post(self) -> None:
+        value: str = self.get_body_argument(TOKEN_FIELD, "")
+        user = await self.login_user({TOKEN_FIELD: value})
+        if user is None:
+            raise NotSignedInError("You are not allowed in here. Ask the operator to let you in.")
+        self._jupyterhub_user = user
+        self.redirect(self.get_next_url(user))
+
+    def render_template(self, name: str, **facts: Any) -> Any:
+        if name == "login.html":
+            # What went wrong is told beside the form that was sent.
+            facts["token_error"] = facts.pop("login_error", None)
+        return super().render_template(name, **facts)

@@ -6,6 +6,9 @@ Names that do not exist are locked like others, so that a lock tells nothing. Ke
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
+
+from ovh_spawner.errors import SignInError
 
 MAX_ENTRIES = 10_000
 """Names and addresses remembered; the oldest are forgotten first, so that guessing cannot fill the memory."""
@@ -29,16 +32,25 @@ class Lockout:
         self._clock = clock
         self._known: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
 
-    def seconds_left(self, name: str, address: str) -> float:
-        """Return for how long this sign-in is refused unseen; 0 when it is not."""
-        return max(
-            self._left(("name", name), self._failures),
-            self._left(("address", address), self._failures * ADDRESS_FACTOR),
-        )
+    def refuse_locked(self, name: str | None, address: str) -> None:
+        """Refuse a sign-in unseen; without a name, as with tokens, the address alone counts.
 
-    def failed(self, name: str, address: str) -> None:
-        for key in (("name", name), ("address", address)):
-            self._count(key)
+        Raises:
+            SignInError: it has failed too often.
+        """
+        left = self._left(("address", address), self._failures * ADDRESS_FACTOR)
+        if name is not None:
+            left = max(left, self._left(("name", name), self._failures))
+        if left:
+            minutes = ceil(left / 60)
+            raise SignInError(
+                f"Too many failed sign-ins. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
+            )
+
+    def failed(self, name: str | None, address: str) -> None:
+        if name is not None:
+            self._count(("name", name))
+        self._count(("address", address))
 
     def succeeded(self, name: str) -> None:
         """Forget the failures of a name whose owner has come in."""

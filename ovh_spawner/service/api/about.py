@@ -2,9 +2,9 @@
 
 import json
 
+from ovh_spawner.constants import DEFAULT_PROJECT
 from ovh_spawner.contract.api_v1_catalog import Health
 from ovh_spawner.service.api.routes import Call, Caller, NoParameters, Routes, Text
-from ovh_spawner.service.operations.actors import Actor
 
 ROUTES = Routes("about", caller=Caller.ANYONE)
 
@@ -13,7 +13,7 @@ ROUTES = Routes("about", caller=Caller.ANYONE)
 async def get_health(call: Call[NoParameters]) -> Health:
     """Say whether the service and its database answer."""
     # The cheapest read that goes through to the database.
-    await call.service.operations.datastores.aliases(Actor(name=""))
+    await call.service.operations.datastores.aliases("", DEFAULT_PROJECT)
     return Health(status="ok")
 
 

@@ -13,12 +13,22 @@ from ovh_spawner.constants import MAX_BODY_BYTES
 from ovh_spawner.service.api import about
 from ovh_spawner.service.api.auth import HubSignIn, cookie_secret
 from ovh_spawner.service.api.handlers import ApiHandler, UnknownPathHandler, access_log
-from ovh_spawner.service.api.internal import access, runs
+from ovh_spawner.service.api.internal import access, runs, sign_ins, ssh
 from ovh_spawner.service.api.internal import notebooks as hub_notebooks
 from ovh_spawner.service.api.openapi import describe
 from ovh_spawner.service.api.routes import Route
 from ovh_spawner.service.api.service import Service
-from ovh_spawner.service.api.v1 import capabilities, datastores, datasync, me, notebooks, usage
+from ovh_spawner.service.api.v1 import (
+    audit,
+    capabilities,
+    datastores,
+    datasync,
+    me,
+    notebooks,
+    projects,
+    tokens,
+    usage,
+)
 from ovh_spawner.service.pages.routes import page_rules
 
 _IDLE_SECONDS = 300.0
@@ -32,11 +42,14 @@ _PUBLIC = (
     datasync.ROUTES,
     capabilities.ROUTES,
     me.ROUTES,
+    projects.ROUTES,
     datastores.ROUTES,
+    tokens.ROUTES,
     usage.ROUTES,
+    audit.ROUTES,
     about.ROUTES,
 )
-_INTERNAL = (runs.ROUTES, access.ROUTES, hub_notebooks.ROUTES)
+_INTERNAL = (runs.ROUTES, access.ROUTES, hub_notebooks.ROUTES, sign_ins.ROUTES, ssh.ROUTES)
 
 
 def public_routes() -> list[Route]:
@@ -46,7 +59,7 @@ def public_routes() -> list[Route]:
 
 def make_app(service: Service) -> Application:
     """Return the whole door: API, internal API and pages."""
-    sign_in = HubSignIn(service.settings, service.secrets.service_token)
+    sign_in = HubSignIn(service.settings, service.secrets.service_token, service.operations.people)
     prefix = service.settings.service_prefix.rstrip("/")
     document = describe(public_routes(), server_url=prefix)
     public = [*public_routes(), *about.describe_with(document).declared]

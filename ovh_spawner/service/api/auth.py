@@ -10,8 +10,10 @@ from jupyterhub.services.auth import HubOAuth
 from tornado.web import HTTPError
 
 from ovh_spawner.constants import SERVICE_NAME
+from ovh_spawner.domain.access import Person
+from ovh_spawner.domain.token_users import is_token_user
 from ovh_spawner.errors import HubError, PermissionDeniedError, UnauthenticatedError
-from ovh_spawner.service.operations.actors import Actor
+from ovh_spawner.service.operations.people import People
 from ovh_spawner.settings import Settings
 
 try:
@@ -60,7 +62,8 @@ async def close_connections() -> None:
 class HubSignIn:
     """Asks the hub who somebody is."""
 
-    def __init__(self, settings: Settings, service_token: str) -> None:
+    def __init__(self, settings: Settings, service_token: str, people: People) -> None:
+        self._people = people
         base_path = settings.deployment.base_path.rstrip("/")
         # Everything explicitly: without arguments HubOAuth reads JUPYTERHUB_* from the environment.
         self.oauth = HubOAuth(
@@ -73,12 +76,12 @@ class HubSignIn:
             oauth_redirect_uri=f"{settings.service_prefix}oauth_callback",
             access_scopes={ACCESS_SCOPE},
             allow_token_in_url=False,
-            cookie_host_prefix_enabled=False,
+            cookie_host_prefix_enabled=settings.uses_host_cookies,
             cookie_options={"samesite": "Lax"},
             cache_max_age=_CACHE_SECONDS,
         )
 
-    async def actor_for_token(self, token: str) -> Actor:
+    async def person_for_token(self, token: str) -> Person:
         """Return who a hub token belongs to.
 
         Raises:
@@ -95,13 +98,15 @@ class HubSignIn:
             raise UnauthenticatedError(
                 "This token is not valid (any more); get a new one from the hub's token page."
             )
-        return self.actor_from_model(model)
+        return await self.person_from_model(model)
 
-    def actor_from_model(self, model: Mapping[str, Any]) -> Actor:
-        """Return the actor of a user that the hub described.
+    async def person_from_model(self, model: Mapping[str, Any]) -> Person:
+        """Return the person that the hub described, with their roles as they are now.
 
         Raises:
+            UnauthenticatedError: they signed in with an application token that is not valid any more.
             PermissionDeniedError: the token is not a person's, or lacks the scope.
+            HubError: the hub did not answer.
 
         """
         if model.get("kind", "user") != "user":
@@ -111,4 +116,11 @@ class HubSignIn:
                 f"This token may not be used here: it lacks the scope {ACCESS_SCOPE!r}. "
                 "Get one from the hub's token page, without restricting its scopes."
             )
-        return Actor(name=str(model["name"]), admin=bool(model.get("admin", False)))
+        name = str(model["name"])
+        person = await self._people.person(name)
+        if person.token is None and is_token_user(name):
+            raise UnauthenticatedError(
+                "The application token that you signed in with is not valid any more. Log out at the hub, "
+                "and sign in again."
+            )
+        return person

@@ -12,22 +12,27 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from ovh_spawner.constants import MAX_BODY_BYTES
 from ovh_spawner.contract.base import dump_private
+from ovh_spawner.domain.access import Person
+from ovh_spawner.domain.tokens import is_token
 from ovh_spawner.errors import NotFoundError, UnauthenticatedError
 from ovh_spawner.service.api import errors
 from ovh_spawner.service.api.auth import HubSignIn, bearer_token, is_same_secret
 from ovh_spawner.service.api.json_body import parse_json
+from ovh_spawner.service.api.origins import note_origin
 from ovh_spawner.service.api.parameters import parse_parameters
 from ovh_spawner.service.api.routes import Call, Caller, Route, Text
 from ovh_spawner.service.api.service import Service
-from ovh_spawner.service.operations.actors import Actor
 
 log = structlog.get_logger()
 
 _MOST_READ_BYTES = 16 * MAX_BODY_BYTES
 """A body that is too large is read (and dropped) up to here, so that its sender gets an answer."""
 
-_NOBODY = Actor(name="", admin=False)
-"""The actor of calls that no person makes: it owns nothing."""
+_CREDENTIALS = {Caller.USER: "hub token", Caller.HUB_OR_GATEWAY: "hub"}
+"""The word of the audit log for who is not there by an application token; else the caller's own word."""
+
+_NOBODY = Person(name="")
+"""Of calls that no person makes: no role anywhere."""
 
 
 class BaseHandler(RequestHandler):
@@ -90,18 +95,28 @@ class ApiHandler(BaseHandler):
         route = self.routes.get(method)
         if route is None:
             raise HTTPError(405)
+        note_origin(
+            self.request,
+            proxies=self.service.settings.service.proxies,
+            credential=_CREDENTIALS.get(route.caller, route.caller.value),
+            number=self.request_id,
+        )
         actor = await self._actor(route, path)
         query = parse_parameters(route.query, self.request.query_arguments)
         body = self._body() if route.body is not None else None
         call = Call(service=self.service, actor=actor, path=path, query=query, body=body)
         self._write_answer(route, await route.handler(call))
 
-    async def _actor(self, route: Route, path: Mapping[str, str]) -> Actor:
+    async def _actor(self, route: Route, path: Mapping[str, str]) -> Person:
         if route.caller is Caller.ANYONE:
             return _NOBODY
         token = bearer_token(self.request.headers)
         if route.caller is Caller.USER:
-            return await self.sign_in.actor_for_token(token)
+            return await self._person(token)
+        if route.caller is Caller.SSH:
+            if not is_same_secret(token, self.service.secrets.ssh_token):
+                raise UnauthenticatedError
+            return _NOBODY
         is_hub = is_same_secret(token, self.service.secrets.internal_token)
         if route.caller is Caller.HUB or (is_hub and route.caller is Caller.HUB_OR_GATEWAY):
             if not is_hub:
@@ -109,6 +124,11 @@ class ApiHandler(BaseHandler):
             return _NOBODY
         await self.service.operations.runs.authenticate_gateway(path_id(path["run"], "run"), token)
         return _NOBODY
+
+    async def _person(self, token: str) -> Person:
+        if is_token(token):
+            return await self.service.operations.token_checks.authenticate(token)
+        return await self.sign_in.person_for_token(token)
 
     def _body(self) -> object:
         if self.too_large:

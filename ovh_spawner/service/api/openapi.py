@@ -45,7 +45,7 @@ def describe(routes: Sequence[Route], *, server_url: str) -> JsonObject:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A token of the hub's token page.",
+                    "description": "A token of the hub's token page, or an application token.",
                 }
             },
         },
@@ -106,7 +106,9 @@ def _path_parameters(path: str) -> list[JsonObject]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "format": "uuid"} if name == "notebook" else {"type": "string"},
+            "schema": {"type": "string", "format": "uuid"}
+            if name in {"notebook", "token"}
+            else {"type": "string"},
         }
         for name in re.findall(r"\{(\w+)\}", path)
     ]
@@ -147,7 +149,8 @@ def _success(route: Route, refs: dict[type[BaseModel], JsonObject]) -> JsonObjec
     if route.answer is None:
         return {"description": "Done."}
     if route.answer is Text:
-        kind = "text/csv" if route.path.endswith(".csv") else "application/json"
+        endings = {"csv": "text/csv", "jsonl": "application/jsonl"}
+        kind = endings.get(route.path.rpartition(".")[2], "application/json")
         return {"description": "The text.", "content": {kind: {"schema": {"type": "string"}}}}
     model = _model(route.answer)
     schema: JsonObject = refs[model] if model else {}

@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from ovh_spawner.domain.access import Person
 from ovh_spawner.service.api.service import Service
-from ovh_spawner.service.operations.actors import Actor
 
 QueryT = TypeVar("QueryT", bound=BaseModel)
 Handler = Callable[["Call[Any]"], Awaitable[object]]
@@ -24,6 +24,8 @@ class Caller(Enum):
     GATEWAY = "gateway"
     """The gateway token of the run in the path."""
     HUB_OR_GATEWAY = "hub or gateway"
+    SSH = "ssh"
+    """The SSH endpoint's token."""
     ANYONE = "anyone"
 
 
@@ -38,7 +40,7 @@ class Call(Generic[QueryT]):
     """One request, checked as far as HTTP can check it."""
 
     service: Service
-    actor: Actor
+    actor: Person
     path: Mapping[str, str]
     query: QueryT
     body: object

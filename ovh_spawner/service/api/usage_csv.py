@@ -1,17 +1,16 @@
-"""A statement as CSV. Spreadsheets run texts that look like formulas; those get an apostrophe in front."""
+"""A statement as CSV."""
 
 import csv
 import io
 from collections.abc import Iterator
 
+from ovh_spawner.service.api.harmless_csv import harmless
 from ovh_spawner.service.operations.views import Statement, StatementLine
 
 COLUMNS = (
     "project", "user", "notebook", "notebookName", "run", "flavor", "count", "runs", "minutes", "ratePerHour",
     "cost", "currency", "running",
 )  # fmt: skip
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def statement_csv(statement: Statement) -> str:
@@ -24,14 +23,14 @@ def statement_csv(statement: Statement) -> str:
     total = ["total"] + [""] * (len(COLUMNS) - 1)
     total[COLUMNS.index("minutes")] = str(statement.minutes)
     total[COLUMNS.index("cost")] = format(statement.total, "f")
-    total[COLUMNS.index("currency")] = _harmless(statement.currency)
+    total[COLUMNS.index("currency")] = harmless(statement.currency)
     table.writerow(total)
     return written.getvalue()
 
 
 def _cells(line: StatementLine, currency: str) -> Iterator[str]:
     yield from map(
-        _harmless,
+        harmless,
         (
             line.project,
             line.user or "",
@@ -40,15 +39,11 @@ def _cells(line: StatementLine, currency: str) -> Iterator[str]:
             str(line.run or ""),
         ),
     )
-    yield _harmless(line.flavor or "")
+    yield harmless(line.flavor or "")
     yield "" if line.count is None else str(line.count)
     yield str(line.runs)
     yield str(line.minutes)
     yield "" if line.rate_per_hour is None else format(line.rate_per_hour, "f")
     yield format(line.cost, "f")
-    yield _harmless(currency)
+    yield harmless(currency)
     yield "yes" if line.running_now else "no"
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -15,14 +15,17 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_rand
 from ovh_spawner.errors import LedgerUnavailableError
 from ovh_spawner.service.db import sqlite_driver
 from ovh_spawner.service.db.access_codes import AccessCodeRepository
+from ovh_spawner.service.db.audit import AuditRepository
 from ovh_spawner.service.db.connections import watch_connections
 from ovh_spawner.service.db.datastores import DataStoreRepository
 from ovh_spawner.service.db.migrate import upgrade
 from ovh_spawner.service.db.notebooks import NotebookRepository
 from ovh_spawner.service.db.projects import ProjectRepository
 from ovh_spawner.service.db.runs import RunRepository
+from ovh_spawner.service.db.sealed_columns import seal_anew, sealed_columns
 from ovh_spawner.service.db.statements import StatementRepository
 from ovh_spawner.service.db.syncs import SyncRepository
+from ovh_spawner.service.db.tokens import TokenRepository
 from ovh_spawner.service.db.transitions import TransitionRepository
 from ovh_spawner.service.secrets import Vault
 
@@ -42,6 +45,8 @@ class UnitOfWork:
         self.data_stores = DataStoreRepository(connection, vault)
         self.access_codes = AccessCodeRepository(connection)
         self.statements = StatementRepository(connection)
+        self.tokens = TokenRepository(connection)
+        self.audit = AuditRepository(connection)
 
 
 class Ledger:
@@ -76,6 +81,24 @@ class Ledger:
         """Begin with the write lock: two of these never work on a stale count."""
         async with self._writers, self._transaction(self._writing) as connection:
             yield UnitOfWork(connection, self._vault)
+
+    async def rotate_keys(self) -> int:
+        """Seal every secret with the first key, some rows at a time; return how many were sealed with another one.
+
+        Raises:
+            ConfigError: a secret is sealed with a key that is not there.
+
+        """
+        changed = 0
+        for column in sealed_columns():
+            after: object = None
+            while True:
+                async with self._writers, self._transaction(self._writing) as connection:
+                    count, after = await seal_anew(connection, self._vault, column, after=after)
+                changed += count
+                if after is None:
+                    break
+        return changed
 
     async def close(self) -> None:
         """Close the connections, also those whose unit of work is about to end: the pool forgets what is in use."""

@@ -1,6 +1,6 @@
 """Notebooks in the ledger."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,10 +9,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ovh_spawner.domain.projects import Sight
 from ovh_spawner.domain.states import ENDS, NotebookState, PushState
 from ovh_spawner.service.db.records import Deletion, NotebookRecord, RunRecord
 from ovh_spawner.service.db.runs import run_record
 from ovh_spawner.service.db.sealed_spec import join_spec, split_spec
+from ovh_spawner.service.db.sights import seen_in
 from ovh_spawner.service.db.tables import notebooks, runs
 from ovh_spawner.service.secrets import SealedText, Vault
 
@@ -21,6 +23,9 @@ from ovh_spawner.service.secrets import SealedText, Vault
 class NotebookFilter:
     """Which notebooks a listing is about."""
 
+    sight: Sight | None = None
+    """Only what somebody sees; None: everything."""
+    project: str | None = None
     owner: str | None = None
     hub: str | None = None
     notebook: UUID | None = None
@@ -132,21 +137,21 @@ class NotebookRepository:
             )
         )
 
-    async def count(self, project: str, wanted: NotebookFilter) -> int:
+    async def count(self, wanted: NotebookFilter) -> int:
         # The run matters to the state only, and looking for ten thousand of them takes its time.
         where = _NOTEBOOKS_AND_RUNS if wanted.states else notebooks
-        query = select(func.count()).select_from(where).where(*_conditions(project, wanted))
+        query = select(func.count()).select_from(where).where(*_conditions(wanted))
         return int((await self._connection.execute(query)).scalar_one())
 
     async def list_page(
-        self, project: str, wanted: NotebookFilter, *, skip: int = 0, limit: int | None = None
+        self, wanted: NotebookFilter, *, skip: int = 0, limit: int | None = None
     ) -> Sequence[tuple[NotebookRecord, RunRecord | None]]:
         """Return notebooks that the filter finds, each with its newest run, in order."""
         column = _SORT[wanted.sort]
         query = (
             select(notebooks, runs)
             .select_from(_NOTEBOOKS_AND_RUNS)
-            .where(*_conditions(project, wanted))
+            .where(*_conditions(wanted))
             .order_by(column.desc() if wanted.descending else column.asc(), notebooks.c.id)
             .offset(skip)
             .limit(limit)
@@ -195,20 +200,17 @@ class NotebookRepository:
         )
 
 
-def _conditions(project: str, wanted: NotebookFilter) -> list[ColumnElement[bool]]:
-    conditions = [notebooks.c.project == project, notebooks.c.deleted_at.is_(None)]
-    if wanted.hub is not None:
-        conditions.append(notebooks.c.hub == wanted.hub)
-    if wanted.notebook is not None:
-        conditions.append(notebooks.c.id == wanted.notebook)
-    for name, value in wanted.labels:
-        conditions.append(notebooks.c.spec["labels"][name].as_string() == value)
-    if wanted.owner is not None:
-        conditions.append(notebooks.c.owner == wanted.owner)
-    if wanted.states:
-        conditions.append(_STATE.in_([state.value for state in wanted.states]))
-    if wanted.updated_after is not None:
-        conditions.append(notebooks.c.updated_at > wanted.updated_after)
-    if wanted.updated_before is not None:
-        conditions.append(notebooks.c.updated_at < wanted.updated_before)
-    return conditions
+def _conditions(wanted: NotebookFilter) -> list[ColumnElement[bool]]:
+    columns = notebooks.c
+    chosen: list[tuple[bool, Callable[[], ColumnElement[bool]]]] = [
+        (wanted.sight is not None, lambda: seen_in(notebooks, wanted.sight or Sight())),
+        (wanted.project is not None, lambda: columns.project == wanted.project),
+        (wanted.hub is not None, lambda: columns.hub == wanted.hub),
+        (wanted.notebook is not None, lambda: columns.id == wanted.notebook),
+        (wanted.owner is not None, lambda: columns.owner == wanted.owner),
+        (bool(wanted.states), lambda: _STATE.in_([state.value for state in wanted.states])),
+        (wanted.updated_after is not None, lambda: columns.updated_at > wanted.updated_after),
+        (wanted.updated_before is not None, lambda: columns.updated_at < wanted.updated_before),
+    ]
+    labels = [columns.spec["labels"][name].as_string() == value for name, value in wanted.labels]
+    return [columns.deleted_at.is_(None), *labels, *(make() for is_asked, make in chosen if is_asked)]

@@ -1,11 +1,14 @@
 """Rows as values. Secrets open here when they are asked for; in the tables they are sealed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from ovh_spawner.contract.sync import SyncDirection, SyncState, VolumeProgress
+from ovh_spawner.domain.access import Role
+from ovh_spawner.domain.labels import LabelSelector
 from ovh_spawner.domain.spec import NotebookSpec
 from ovh_spawner.domain.states import ENDS, PushState, RunState
 from ovh_spawner.service.secrets import HiddenText
@@ -68,6 +71,7 @@ class RunRecord:
     push: PushState = PushState.NONE
     push_message: str = ""
     unsaved: tuple[UUID, ...] = ()
+    last_active_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -133,3 +137,41 @@ class AccessCodeRecord:
     run: UUID
     user: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """One row of ``tokens``."""
+
+    id: UUID
+    project: str
+    owner: str
+    """Who made it, for whom it acts."""
+    region: str
+    name: str
+    role: Role
+    selector: LabelSelector
+    version: int
+    hash: str = field(repr=False)
+    created_at: datetime
+    issued_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One row of ``audit``."""
+
+    at: datetime
+    actor: str
+    credential: str
+    address: str
+    request: str
+    action: str
+    project: str | None
+    target: str
+    name: str
+    details: Mapping[str, str | int | bool | None]
+    id: int = 0
+    """Given by the ledger."""

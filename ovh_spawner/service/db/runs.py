@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, func, literal, select, text, union, update
+from sqlalchemy import bindparam, case, func, literal, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ovh_spawner.domain.states import ENDS, HOLDING, PushState, RunState, Source
@@ -69,6 +69,7 @@ class RunRepository:
             "gateway_token": self._vault.seal(record.gateway_token.get_secret_value()),
             "created_at": record.created_at,
             "last_alive_at": record.last_alive_at,
+            "last_active_at": record.last_active_at,
             **_changing(record),
         }
         await write_opening(self._connection, record, columns=columns, source=source)
@@ -83,6 +84,13 @@ class RunRepository:
             update(runs)
             .where(runs.c.id == run, runs.c.last_alive_at < at, runs.c.state.not_in(_ENDED))
             .values(last_alive_at=at)
+        )
+
+    async def note_activity(self, run: UUID, at: datetime) -> None:
+        """Move the time of the last use forward, never back."""
+        is_later = or_(runs.c.last_active_at.is_(None), runs.c.last_active_at < at)
+        await self._connection.execute(
+            update(runs).where(runs.c.id == run, is_later).values(last_active_at=at)
         )
 
     async def find(self, run: UUID) -> RunRecord | None:

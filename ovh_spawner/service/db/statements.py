@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ovh_spawner.domain.projects import Sight
 from ovh_spawner.domain.states import Transition
+from ovh_spawner.service.db.sights import seen_in
 from ovh_spawner.service.db.tables import runs, transitions
 from ovh_spawner.service.db.transitions import transition_from
 
@@ -38,6 +40,8 @@ class UsageFilter:
 
     start: datetime
     end: datetime
+    sight: Sight | None = None
+    """Only what somebody sees; None: everything."""
     project: str | None = None
     owner: str | None = None
     notebook: UUID | None = None
@@ -51,16 +55,6 @@ class StatementRepository:
 
     async def stream(self, wanted: UsageFilter) -> AsyncIterator[UsedRun]:
         """Yield every run that reached RUNNING before the period's end and had not ended before its start."""
-        conditions = [
-            runs.c.running_at < wanted.end,
-            or_(runs.c.stopped_at.is_(None), runs.c.stopped_at >= wanted.start),
-        ]
-        if wanted.project is not None:
-            conditions.append(runs.c.project == wanted.project)
-        if wanted.owner is not None:
-            conditions.append(runs.c.owner == wanted.owner)
-        if wanted.notebook is not None:
-            conditions.append(runs.c.notebook == wanted.notebook)
         columns = [
             runs.c.id.label("run_id"),
             runs.c.notebook,
@@ -80,7 +74,7 @@ class StatementRepository:
         query = (
             select(*columns)
             .join(transitions, transitions.c.run == runs.c.id)
-            .where(*conditions)
+            .where(*_conditions(wanted))
             .order_by(runs.c.created_at, runs.c.id, transitions.c.id)
         )
         result = await self._connection.stream(query.execution_options(yield_per=BATCH))
@@ -96,6 +90,21 @@ class StatementRepository:
                 gathered.append(transition_from(row))
         if current is not None:
             yield _used(current, gathered)
+
+
+def _conditions(wanted: UsageFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [
+        runs.c.running_at < wanted.end,
+        or_(runs.c.stopped_at.is_(None), runs.c.stopped_at >= wanted.start),
+    ]
+    if wanted.sight is not None:
+        conditions.append(seen_in(runs, wanted.sight))
+    asked = (
+        (runs.c.project, wanted.project),
+        (runs.c.owner, wanted.owner),
+        (runs.c.notebook, wanted.notebook),
+    )
+    return [*conditions, *(column == value for column, value in asked if value is not None)]
 
 
 def _used(row: object, known: list[Transition]) -> UsedRun:

@@ -27,13 +27,34 @@ metadata = MetaData(
     }
 )
 
+SEALED = {"sealed": True}
+"""Marks the columns that a rotation of the encryption keys seals anew."""
+
 projects = Table(
     "projects",
     metadata,
     # The row is also the lock of everything that a quota decides.
     Column("name", String(255), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
+    # What follows holds for projects that were made through the API.
+    Column("title", String(255)),
+    Column("gpu_quota", Integer, comment="none: the settings say what it is"),
+    Column("sharing", String(16)),
+    Column("price_list", String(255)),
+    Column("labels", JSON),
+    Column("closed_at", UtcDateTime, comment="its name is never given again"),
 )
+
+project_members = Table(
+    "project_members",
+    metadata,
+    Column("project", String(255), ForeignKey("projects.name"), primary_key=True),
+    Column("kind", String(8), primary_key=True, comment="user or group"),
+    Column("name", String(255), primary_key=True, comment="of a group: a pattern"),
+    Column("role", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+Index("ix_project_members_kind_name", project_members.c.kind, project_members.c.name)
 
 notebooks = Table(
     "notebooks",
@@ -45,9 +66,9 @@ notebooks = Table(
     Column("server_name", String(255), nullable=False),
     Column("name", String(255), nullable=False),
     Column("spec", JSON, nullable=False, comment="without secrets"),
-    Column("secrets", Text, nullable=False, comment="sealed: environment values, git passwords"),
+    Column("secrets", Text, nullable=False, comment="sealed: environment values, git passwords", info=SEALED),
     Column("revision", Integer, nullable=False),
-    Column("cookie_key", Text, nullable=False, comment="sealed"),
+    Column("cookie_key", Text, nullable=False, comment="sealed", info=SEALED),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("deletion", String(16), nullable=False, comment="no, after_push or now"),
@@ -80,7 +101,7 @@ runs = Table(
     Column("gpus", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("attempt", Uuid, unique=True, comment="the spawner's start that this run belongs to"),
-    Column("gateway_token", Text, nullable=False, comment="sealed"),
+    Column("gateway_token", Text, nullable=False, comment="sealed", info=SEALED),
     Column("created_at", UtcDateTime, nullable=False),
     Column("last_alive_at", UtcDateTime, nullable=False),
     Column("launched", Boolean, nullable=False, comment="a process of the user may have run"),
@@ -94,6 +115,11 @@ runs = Table(
     Column("push", String(16), nullable=False),
     Column("push_message", Text, nullable=False),
     Column("unsaved", JSON, nullable=False, comment="ids of volumes that the push after the end still owes"),
+    Column(
+        "last_active_at",
+        UtcDateTime,
+        comment="when somebody last did something there; a tab left open does not",
+    ),
 )
 OPEN_RUN = "state NOT IN ('STOPPED', 'FAILED', 'ERROR')"
 """Said in these words, a query finds its rows in the index of the open ones."""
@@ -155,7 +181,7 @@ data_stores = Table(
     Column("type", String(16), nullable=False),
     Column("endpoint", Text, nullable=False),
     Column("region", String(255), nullable=False),
-    Column("credentials", Text, nullable=False, comment="sealed"),
+    Column("credentials", Text, nullable=False, comment="sealed", info=SEALED),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("project", "owner", "alias"),
 )
@@ -171,3 +197,43 @@ access_codes = Table(
     Column("used_at", UtcDateTime),
 )
 Index("ix_access_codes_expires_at", access_codes.c.expires_at)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("project", String(255), ForeignKey("projects.name"), nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("region", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("selector", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("hash", String(64), nullable=False, comment="of the value, which is kept nowhere"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("issued_at", UtcDateTime, nullable=False, comment="of this version"),
+    Column("expires_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime, comment="to the minute"),
+)
+Index("ix_tokens_project", tokens.c.project, tokens.c.owner)
+Index("ix_tokens_owner", tokens.c.owner)
+
+audit = Table(
+    "audit",
+    metadata,
+    # Triggers refuse to change or delete a row.
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("credential", String(64), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("request", String(32), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("project", String(255)),
+    Column("target", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("details", JSON, nullable=False, comment="without secrets"),
+)
+Index("ix_audit_project", audit.c.project, audit.c.id)
+Index("ix_audit_target", audit.c.target, audit.c.id)
+Index("ix_audit_actor", audit.c.actor, audit.c.id)

@@ -1,6 +1,7 @@
 """Data stores: what the operator offers to everyone, and what a person adds for themselves.
 
-A person's own stores are theirs alone, as their notebooks are: one project does not mean one set of keys.
+A person's own stores are theirs alone, in the project that they added them to: one project does not mean one set of
+keys. A notebook uses those of its owner, whoever of the project starts it.
 """
 
 import json
@@ -11,17 +12,20 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from ovh_spawner.constants import DEFAULT_PROJECT
 from ovh_spawner.contract.sync import Reach, SyncState, SyncVolume
 from ovh_spawner.contract.sync import Source as SyncSource
+from ovh_spawner.domain.access import Person, Role
 from ovh_spawner.domain.problems import problems_from
 from ovh_spawner.domain.secret import Secret
 from ovh_spawner.domain.volumes import Permission
 from ovh_spawner.errors import InvalidSpecError, NotFoundError, Problem
+from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.records import DataStoreRecord
-from ovh_spawner.service.operations.actors import Actor
+from ovh_spawner.service.operations import audit
 from ovh_spawner.service.operations.means import Means
+from ovh_spawner.service.operations.projects import choose_project, usual_project
 from ovh_spawner.service.operations.sync_jobs import customer_reach, customer_source, platform_source
+from ovh_spawner.service.operations.token_scopes import refuse_scoped
 from ovh_spawner.service.operations.views import DataStoreView, StoreCheck
 from ovh_spawner.settings import FolderStoreSettings, S3StoreSettings, SwiftStoreSettings
 
@@ -89,31 +93,37 @@ class DataStoreOperations:
         self._means = means
         self._checking: Counter[str] = Counter()
 
-    async def list(self, actor: Actor) -> tuple[DataStoreView, ...]:
+    async def list(self, actor: Person, project: str | None = None) -> tuple[DataStoreView, ...]:
         """Return what this person may use, without credentials."""
         async with self._means.ledger.reading() as unit:
-            own = await unit.data_stores.list(project=DEFAULT_PROJECT, owner=actor.name)
+            chosen = await usual_project(unit, self._means.settings, actor, asked=project)
+            name = chosen.name if chosen else ""
+            own = await unit.data_stores.list(project=name, owner=actor.name)
         platform = (self._platform_view(alias) for alias in sorted(self._means.settings.data_stores))
         return (*platform, *(_view(record) for record in own))
 
-    async def get(self, actor: Actor, alias: str) -> DataStoreView:
+    async def get(self, actor: Person, alias: str, project: str | None = None) -> DataStoreView:
         if alias in self._means.settings.data_stores:
             return self._platform_view(alias)
-        return _view(await self._get(actor, alias))
+        return _view(await self._get(actor, alias, project))
 
-    async def add(self, actor: Actor, data: object, *, skip_check: bool = False) -> DataStoreView:
+    async def add(
+        self, actor: Person, data: object, *, project: str | None = None, skip_check: bool = False
+    ) -> DataStoreView:
         """Keep a data store with its credentials, sealed.
 
         Raises:
             InvalidSpecError: the request is malformed, the alias taken, or the credentials are refused.
 
         """
+        refuse_scoped(actor, "its data stores")
+        chosen = await self._choose(actor, project)
         request = _parse(data)
         if request.alias in self._means.settings.data_stores:
             raise InvalidSpecError.one(
                 "alias", f"{request.alias!r} is a data store of the platform; choose another alias."
             )
-        record = self._record(request, actor)
+        record = self._record(request, actor, chosen)
         if not skip_check:
             source = customer_source(record, container=CHECKED_CONTAINER)
             found = await self._try(actor, source, customer_reach(self._means.settings))
@@ -123,44 +133,61 @@ class DataStoreOperations:
                     f"{found.message} The data store was not added.",
                 )
         async with self._means.ledger.writing() as unit:
-            await unit.projects.lock(DEFAULT_PROJECT, record.created_at)
+            await unit.projects.lock(record.project, record.created_at)
             if not await unit.data_stores.add(record):
                 raise InvalidSpecError.one(
                     "alias", f"You have a data store {request.alias!r} already; remove it first."
                 )
+            await self._audit(unit, actor, audit.Act.STORE_ADD, alias=record.alias, project=chosen)
         return _view(record)
 
-    async def check(self, actor: Actor, alias: str) -> StoreCheck:
+    async def check(self, actor: Person, alias: str, project: str | None = None) -> StoreCheck:
         """Try to reach the data store with its credentials."""
         if alias in self._means.settings.data_stores:
             source, reach = platform_source(self._means, alias, container=CHECKED_CONTAINER), Reach()
         else:
-            source = customer_source(await self._get(actor, alias), container=CHECKED_CONTAINER)
+            source = customer_source(await self._get(actor, alias, project), container=CHECKED_CONTAINER)
             reach = customer_reach(self._means.settings)
         return await self._try(actor, source, reach)
 
-    async def remove(self, actor: Actor, alias: str) -> None:
+    async def remove(self, actor: Person, alias: str, project: str | None = None) -> None:
         """Forget a data store. Notebooks that use it cannot sync with it any more."""
         if alias in self._means.settings.data_stores:
             raise InvalidSpecError.one("alias", f"{alias!r} is a data store of the platform; it stays.")
+        refuse_scoped(actor, "its data stores")
+        chosen = await self._choose(actor, project)
         async with self._means.ledger.writing() as unit:
-            if not await unit.data_stores.remove(project=DEFAULT_PROJECT, owner=actor.name, alias=alias):
+            if not await unit.data_stores.remove(project=chosen, owner=actor.name, alias=alias):
                 raise NotFoundError("data store", alias)
+            await self._audit(unit, actor, audit.Act.STORE_REMOVE, alias=alias, project=chosen)
 
-    async def aliases(self, actor: Actor) -> frozenset[str]:
-        """Return the names that this person's volumes may use."""
+    async def _audit(
+        self, unit: UnitOfWork, actor: Person, act: audit.Act, *, alias: str, project: str
+    ) -> None:
+        await audit.record(unit, actor, act, project=project, target=alias, now=self._means.now())
+
+    async def aliases(self, owner: str, project: str) -> frozenset[str]:
+        """Return the names that the volumes of this person's notebooks in the project may use."""
         async with self._means.ledger.reading() as unit:
-            own = await unit.data_stores.list(project=DEFAULT_PROJECT, owner=actor.name)
+            own = await unit.data_stores.list(project=project, owner=owner)
         return frozenset(self._means.settings.data_stores) | {record.alias for record in own}
 
-    async def _get(self, actor: Actor, alias: str) -> DataStoreRecord:
+    async def _choose(self, actor: Person, project: str | None) -> str:
+        """Return the project whose stores the person changes."""
         async with self._means.ledger.reading() as unit:
-            found = await unit.data_stores.find(project=DEFAULT_PROJECT, owner=actor.name, alias=alias)
+            settings = self._means.settings
+            return (await choose_project(unit, settings, actor, asked=project, needed=Role.OPERATOR)).name
+
+    async def _get(self, actor: Person, alias: str, project: str | None) -> DataStoreRecord:
+        async with self._means.ledger.reading() as unit:
+            chosen = await usual_project(unit, self._means.settings, actor, asked=project)
+            name = chosen.name if chosen else ""
+            found = await unit.data_stores.find(project=name, owner=actor.name, alias=alias)
         if found is None:
             raise NotFoundError("data store", alias)
         return found
 
-    async def _try(self, actor: Actor, source: SyncSource, reach: Reach) -> StoreCheck:
+    async def _try(self, actor: Person, source: SyncSource, reach: Reach) -> StoreCheck:
         if self._checking[actor.name] >= CHECKS_OF_ONE:
             raise InvalidSpecError.one(
                 "", f"{CHECKS_OF_ONE} of your data stores are being checked already; try again in a moment."
@@ -188,14 +215,14 @@ class DataStoreOperations:
             return StoreCheck(SyncState.DONE)
         return StoreCheck(found.state, found.message)
 
-    def _record(self, request: DataStoreRequest, actor: Actor) -> DataStoreRecord:
+    def _record(self, request: DataStoreRequest, actor: Person, project: str) -> DataStoreRecord:
         chosen = request.credentials.s3 or request.credentials.swift
         if chosen is None:
             raise InvalidSpecError.one("credentials", f"The credentials need the part {request.type!r}.")
         values = chosen.model_dump(context={"reveal": True})
         return DataStoreRecord(
             id=uuid4(),
-            project=DEFAULT_PROJECT,
+            project=project,
             owner=actor.name,
             alias=request.alias,
             type=request.type,

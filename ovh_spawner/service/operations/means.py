@@ -8,7 +8,7 @@ from typing import Protocol
 from ovh_spawner.contract.runs import NotebookReference
 from ovh_spawner.domain.capabilities import Capabilities
 from ovh_spawner.service.db.ledger import Ledger
-from ovh_spawner.service.hub_client import HubServer
+from ovh_spawner.service.hub_client import HubServer, HubUser
 from ovh_spawner.service.operations.background import Background
 from ovh_spawner.service.runners.base import Runner
 from ovh_spawner.settings import Settings
@@ -16,6 +16,8 @@ from ovh_spawner.settings import Settings
 
 class Hub(Protocol):
     """What the operations ask of JupyterHub. All raise HubError when it does not answer or refuses."""
+
+    async def find_user(self, name: str) -> HubUser | None: ...
 
     async def find_server(self, user: str, server_name: str) -> HubServer | None: ...
 

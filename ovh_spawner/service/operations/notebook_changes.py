@@ -6,32 +6,42 @@ from uuid import UUID
 
 import structlog
 
-from ovh_spawner.constants import DEFAULT_PROJECT
 from ovh_spawner.contract.runs import NotebookReference, ResolveRequest
+from ovh_spawner.domain.access import Action, Person, Role
+from ovh_spawner.domain.projects import Project
 from ovh_spawner.domain.resolution import parse_request, parse_update, resolve, update
 from ovh_spawner.domain.spec import NotebookSpec, SpecUpdateRequest
 from ovh_spawner.domain.states import STARTABLE, Door, NotebookState, PushState
-from ovh_spawner.errors import NotFoundError
+from ovh_spawner.errors import InvalidSpecError, NotFoundError
 from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.records import NotebookRecord, RunRecord
-from ovh_spawner.service.operations.actors import Actor
+from ovh_spawner.service.operations.audit import Act, record_notebook
 from ovh_spawner.service.operations.datastores import DataStoreOperations
 from ovh_spawner.service.operations.means import Means
 from ovh_spawner.service.operations.notebook_records import find_server_notebook, new_notebook
+from ovh_spawner.service.operations.people import People
+from ovh_spawner.service.operations.projects import choose_project
 from ovh_spawner.service.operations.run_books import pushed_volumes
 from ovh_spawner.service.operations.specs import default_request, resolution_context
 from ovh_spawner.service.operations.standing import (
     Standing,
+    check_access,
     get_standing,
     refusal,
     standing_of,
 )
 from ovh_spawner.service.operations.store_checks import refuse_bad_buckets
+from ovh_spawner.service.operations.token_scopes import (
+    labels_in_scope,
+    refuse_out_of_scope,
+    refuse_token_user,
+)
 
 logger = structlog.get_logger()
 
-ANY_TIME = {"labels", "name"}
-"""Parts of a spec that a running notebook does not use."""
+ANY_TIME = {"labels", "name", "ssh_public_keys", "unsecure_http"}
+"""Parts of a spec that a running notebook does not use. Keys and access are asked for again and again: what is taken
+back must not wait for the next start."""
 
 CHANGEABLE = STARTABLE | {NotebookState.SYNC_FAILED}
 """SYNC_FAILED too: taking the volume out that cannot be saved is one way to get on."""
@@ -42,11 +52,12 @@ REFERENCE_KEYS = {"notebook", "revision"}
 class NotebookChanges:
     """Changes of specs."""
 
-    def __init__(self, means: Means, datastores: DataStoreOperations) -> None:
+    def __init__(self, means: Means, datastores: DataStoreOperations, people: People) -> None:
         self._means = means
         self._datastores = datastores
+        self._people = people
 
-    async def update(self, actor: Actor, notebook: UUID, data: object) -> None:
+    async def update(self, actor: Person, notebook: UUID, data: object) -> None:
         """Change what the request names.
 
         Raises:
@@ -55,15 +66,17 @@ class NotebookChanges:
 
         """
         request = parse_update(data)
+        if request.labels is not None:
+            request = request.model_copy(update={"labels": labels_in_scope(actor, request.labels)})
         async with self._means.ledger.reading() as unit:
-            standing = await get_standing(unit, notebook, actor)
-        aliases = await self._datastores.aliases(Actor(standing.notebook.owner))
+            standing = await self._get(unit, notebook, actor)
+        aliases = await self._datastores.aliases(standing.notebook.owner, standing.notebook.project)
         context = resolution_context(self._means, Door.API, aliases, notebook=notebook)
         changed = update(standing.notebook.spec, request, context)
         await refuse_bad_buckets(self._means, changed, standing.notebook, before=standing.notebook.spec)
         await self._store(actor, notebook, lambda spec: update(spec, request, context), request=request)
 
-    async def set_label(self, actor: Actor, notebook: UUID, *, name: str, value: str | None) -> None:
+    async def set_label(self, actor: Person, notebook: UUID, *, name: str, value: str | None) -> None:
         """Set one label; None removes it."""
         context = resolution_context(self._means, Door.API, frozenset(), notebook=notebook)
         # Checked as a request of its own, then set on what is stored by then.
@@ -82,49 +95,72 @@ class NotebookChanges:
             NotFoundError: the options refer to a notebook of another server.
             InvalidSpecError: naming everything that is wrong; nothing was stored.
             WrongStateError: the options change a notebook that runs or is being saved.
+            PermissionDeniedError: the user may not make or start notebooks in the project.
 
         """
+        refuse_token_user(request.user)
+        request, asked = _without_project(request)
         options = request.options or {}
+        person = await self._people.member(request.user)
         async with self._means.ledger.reading() as unit:
             record = await find_server_notebook(
                 unit, self._means, user=request.user, server_name=request.server_name
             )
             standing = await standing_of(unit, record) if record else None
+            if record:
+                await check_access(unit, self._means.settings, record, person=person, action=Action.OPERATE)
+                _refuse_move(record, asked)
+                project = record.project
+            elif set(options) == REFERENCE_KEYS:
+                raise NotFoundError("notebook", str(options["notebook"])[:64])
+            else:
+                project = (await self._choose(unit, person, asked)).name
         if options and set(options) == REFERENCE_KEYS:
             return _checked_reference(record, options["notebook"])
         if record and standing and not options:
             return NotebookReference(notebook=record.id, revision=record.revision)
-        return await self._resolve_spec(request, standing)
+        return await self._resolve_spec(request, standing, project)
 
-    async def _resolve_spec(self, request: ResolveRequest, standing: Standing | None) -> NotebookReference:
+    async def _choose(self, unit: UnitOfWork, person: Person, asked: str | None) -> Project:
+        return await choose_project(unit, self._means.settings, person, asked=asked, needed=Role.OPERATOR)
+
+    async def _get(self, unit: UnitOfWork, notebook: UUID, actor: Person) -> Standing:
+        return await get_standing(unit, self._means.settings, notebook, person=actor, action=Action.OPERATE)
+
+    async def _resolve_spec(
+        self, request: ResolveRequest, standing: Standing | None, project: str
+    ) -> NotebookReference:
         current = standing.notebook if standing else None
         asked = parse_request(request.options or default_request(self._means.capabilities()))
-        aliases = await self._datastores.aliases(Actor(request.user))
+        aliases = await self._datastores.aliases(request.user, project)
         context = resolution_context(
             self._means, request.door, aliases, notebook=current.id if current else None
         )
         spec = resolve(asked, context, current.spec if current else None)
         draft = current or new_notebook(
-            self._means, spec, owner=request.user, server_name=request.server_name
+            self._means, spec, project=project, owner=request.user, server_name=request.server_name
         )
         await refuse_bad_buckets(self._means, spec, draft, before=current.spec if current else None)
         async with self._means.ledger.writing() as unit:
-            await unit.projects.lock(DEFAULT_PROJECT, self._means.now())
+            await unit.projects.lock(project, self._means.now())
             found = await find_server_notebook(
                 unit, self._means, user=request.user, server_name=request.server_name
             )
             if found is None:
                 await unit.notebooks.add(draft)
+                await self._audit(unit, request.user, Act.NOTEBOOK_CREATE, of=draft)
                 logger.info(
                     "notebook_created", notebook=str(draft.id), owner=draft.owner, door=request.door.value
                 )
                 return NotebookReference(notebook=draft.id, revision=draft.revision)
             changed = await self._save(unit, await standing_of(unit, found), spec)
+            if changed.revision != found.revision:
+                await self._audit(unit, request.user, Act.NOTEBOOK_CHANGE, of=changed)
         return NotebookReference(notebook=changed.id, revision=changed.revision)
 
     async def _store(
         self,
-        actor: Actor,
+        actor: Person,
         notebook: UUID,
         change: Callable[[NotebookSpec], NotebookSpec],
         *,
@@ -132,16 +168,24 @@ class NotebookChanges:
     ) -> None:
         async with self._means.ledger.writing() as unit:
             await unit.projects.lock_of_notebook(notebook)
-            standing = await get_standing(unit, notebook, actor)
+            standing = await self._get(unit, notebook, actor)
             spec = change(standing.notebook.spec)
+            refuse_out_of_scope(actor, spec, notebook)
             wanted = {name for name in request.model_fields_set if getattr(request, name) is not None}
             if wanted <= ANY_TIME and standing.state is not NotebookState.DELETING:
                 record = standing.notebook
                 await unit.notebooks.save(
                     replace(record, spec=spec, revision=record.revision + 1, updated_at=self._means.now())
                 )
-                return
-            await self._save(unit, standing, spec)
+            else:
+                await self._save(unit, standing, spec)
+            changed = ", ".join(sorted(wanted))
+            await self._audit(unit, actor, Act.NOTEBOOK_CHANGE, of=standing.notebook, changed=changed)
+
+    async def _audit(
+        self, unit: UnitOfWork, who: Person | str, act: Act, *, of: NotebookRecord, **details: str
+    ) -> None:
+        await record_notebook(unit, who, act, notebook=of, now=self._means.now(), **details)
 
     async def _save(self, unit: UnitOfWork, standing: Standing, spec: NotebookSpec) -> NotebookRecord:
         record = standing.notebook
@@ -165,6 +209,22 @@ def _owing(run: RunRecord, before: NotebookSpec, after: NotebookSpec) -> RunReco
     pushed = set(pushed_volumes(after))
     unsaved = tuple(v.id for v in after.volumes if v.id in pushed and v.mount_path in paths)
     return replace(run, unsaved=unsaved, push=PushState.FAILED if unsaved else PushState.DONE)
+
+
+def _without_project(request: ResolveRequest) -> tuple[ResolveRequest, str | None]:
+    """Take the project out of the options: it is no part of a spec."""
+    options = dict(request.options or {})
+    asked = options.pop("project", None)
+    if asked is not None and not isinstance(asked, str):
+        raise InvalidSpecError.one("project", "A project is named by a text.")
+    return request.model_copy(update={"options": options or None}), asked or None
+
+
+def _refuse_move(record: NotebookRecord, asked: str | None) -> None:
+    if asked and asked != record.project:
+        raise InvalidSpecError.one(
+            "project", f"A notebook stays in its project; this one is in {record.project!r}."
+        )
 
 
 def _checked_reference(record: NotebookRecord | None, notebook: object) -> NotebookReference:

@@ -4,7 +4,6 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 
-from ovh_spawner.constants import DEFAULT_PROJECT
 from ovh_spawner.domain.spec import NotebookSpec
 from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.records import NotebookRecord
@@ -12,12 +11,14 @@ from ovh_spawner.service.operations.means import Means
 from ovh_spawner.service.secrets import new_secret
 
 
-def new_notebook(means: Means, spec: NotebookSpec, *, owner: str, server_name: str) -> NotebookRecord:
+def new_notebook(
+    means: Means, spec: NotebookSpec, *, project: str, owner: str, server_name: str
+) -> NotebookRecord:
     """Return a notebook that is not stored yet."""
     now = means.now()
     return NotebookRecord(
         id=uuid4(),
-        project=DEFAULT_PROJECT,
+        project=project,
         hub=means.settings.deployment.hub_id,
         owner=owner,
         server_name=server_name,

@@ -11,6 +11,7 @@ from ovh_spawner.domain.states import RunState, Transition, best
 from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.records import NotebookRecord, RunRecord, SyncRecord
 from ovh_spawner.service.db.runs import PastRuns
+from ovh_spawner.service.operations.means import Means
 from ovh_spawner.service.operations.standing import Standing
 from ovh_spawner.service.operations.status_texts import notebook_status, run_code, sync_code
 from ovh_spawner.service.operations.views import DataSyncView, NotebookView, RunView
@@ -22,10 +23,9 @@ SHOWN_SYNCS = 20
 _NEVER = PastRuns()
 
 
-async def view_notebooks(
-    unit: UnitOfWork, standings: Sequence[Standing], *, settings: Settings, now: datetime
-) -> list[NotebookView]:
+async def view_notebooks(unit: UnitOfWork, standings: Sequence[Standing], means: Means) -> list[NotebookView]:
     """Return the notebooks as they can be shown, in the order given."""
+    settings, now = means.settings, means.now()
     # What has never run has neither transitions nor syncs.
     ids = [standing.notebook.id for standing in standings if standing.run]
     transitions = await unit.transitions.of_runs(s.run.id for s in standings if s.run) if ids else {}
@@ -37,6 +37,8 @@ async def view_notebooks(
         past = past_runs.get(record.id, _NEVER)
         known = syncs.get(record.id, ())
         code, message = notebook_status(state, run, known)
+        if run and run.state is RunState.STARTING:
+            message = means.runner.why_it_waits(run.id) or message
         views.append(
             NotebookView(
                 id=record.id,
@@ -57,6 +59,7 @@ async def view_notebooks(
                 last_stopped_at=past.last_ended_at,
                 last_run=view_run(run, transitions.get(run.id, ()), now) if run else None,
                 data_syncs=tuple(view_sync(sync) for sync in known),
+                **_ssh(settings, record),
             )
         )
     return views
@@ -65,7 +68,17 @@ async def view_notebooks(
 def notebook_url(settings: Settings, record: NotebookRecord) -> str:
     """Return the address that never changes: both names are the hub's, escaped as it does."""
     prefix = settings.notebook_prefix(quote(record.owner, safe="@~"), quote(record.server_name, safe="@~"))
-    return settings.deployment.public_url.rstrip("/") + prefix
+    return settings.notebook_origin(record.owner) + prefix
+
+
+def _ssh(settings: Settings, record: NotebookRecord) -> dict[str, str]:
+    if not (settings.ssh.enabled and record.spec.ssh_public_keys):
+        return {}
+    notebook, public = str(record.id), settings.deployment.public_url
+    return {
+        "ssh_url": settings.ssh.url(notebook, public),
+        "ssh_command": settings.ssh.command(notebook, public),
+    }
 
 
 def view_run(run: RunRecord, known: Sequence[Transition], now: datetime) -> RunView:
@@ -86,6 +99,7 @@ def view_run(run: RunRecord, known: Sequence[Transition], now: datetime) -> RunV
         ended_at=run.ended_at,
         duration=max(0, int(seconds)),
         history=tuple(history),
+        last_active_at=run.last_active_at,
     )
 
 
@@ -109,20 +123,22 @@ def view_sync(sync: SyncRecord) -> DataSyncView:
     )
 
 
-async def brief_notebook(unit: UnitOfWork, standing: Standing) -> NotebookBrief:
+async def brief_notebook(unit: UnitOfWork, standing: Standing, settings: Settings) -> NotebookBrief:
     """Return where a notebook stands, for the hub's pages."""
-    return _brief(standing, await unit.syncs.list_open(standing.notebook.id))
+    return _brief(standing, await unit.syncs.list_open(standing.notebook.id), settings)
 
 
-async def brief_notebooks(unit: UnitOfWork, standings: Sequence[Standing]) -> dict[str, NotebookBrief]:
+async def brief_notebooks(
+    unit: UnitOfWork, standings: Sequence[Standing], settings: Settings
+) -> dict[str, NotebookBrief]:
     """Return where notebooks stand, by the names of their servers."""
     syncs = defaultdict(list)
     for sync in await unit.syncs.list_open():
         syncs[sync.notebook].append(sync)
-    return {s.notebook.server_name: _brief(s, syncs[s.notebook.id]) for s in standings}
+    return {s.notebook.server_name: _brief(s, syncs[s.notebook.id], settings) for s in standings}
 
 
-def _brief(standing: Standing, syncs: Sequence[SyncRecord]) -> NotebookBrief:
+def _brief(standing: Standing, syncs: Sequence[SyncRecord], settings: Settings) -> NotebookBrief:
     _code, message = notebook_status(standing.state, standing.run, syncs)
     return NotebookBrief(
         notebook=standing.notebook.id,
@@ -131,4 +147,5 @@ def _brief(standing: Standing, syncs: Sequence[SyncRecord]) -> NotebookBrief:
         message=message,
         syncing=[volume for sync in syncs for volume in sync.volumes],
         is_syncing=bool(syncs),
+        ssh_command=_ssh(settings, standing.notebook).get("ssh_command", ""),
     )

@@ -108,7 +108,9 @@ class Reconciler:
         if not run.is_adopted:
             self._orders.ensure(run.notebook)
             return
-        evidence = await self._means.runner.observe_run(run.notebook, run.id)
+        # While the hub tells of a start, a pod that is not there yet means nothing.
+        must_know = run.state is not RunState.STARTING or self._is_silent(run)
+        evidence = await self._means.runner.observe_run(run.notebook, run.id, must_know=must_know)
         before, run = run, await self._sightings.take(run, evidence)
         if run is not before:
             # Told once, when the pod is ready: the pull is over then.
@@ -159,14 +161,18 @@ class Reconciler:
             else:
                 self._orders.ensure(run.notebook)
             return
-        patience = timedelta(seconds=self._means.settings.service.adoption_seconds)
-        if is_overdue(run.last_alive_at, now, patience) and await self._is_idle_at_hub(run):
+        if self._is_silent(run) and await self._is_idle_at_hub(run):
             if evidence.end:
                 await self._close(run, evidence)
                 return
             text = NEVER_CAME if run.state is RunState.STARTING else VANISHED
             end = reconciled(RunState.FAILED, min(run.last_alive_at, now), text)
             await self._end(run, end, launched=text != NEVER_CAME)
+
+    def _is_silent(self, run: RunRecord) -> bool:
+        """Tell whether nothing was heard of the run for so long that its hub may have given it up."""
+        patience = timedelta(seconds=self._means.settings.service.adoption_seconds)
+        return is_overdue(run.last_alive_at, self._means.now(), patience)
 
     async def _insist_on_stop(self, run: RunRecord, now: datetime) -> None:
         self._orders.ensure(run.notebook)

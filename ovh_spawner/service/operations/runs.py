@@ -3,26 +3,29 @@
 import hmac
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
 
-from ovh_spawner.contract.policy import AccessPolicy
 from ovh_spawner.contract.runs import OpenedRun, OpenRun, PullReport, RunStatus, TransitionReport
 from ovh_spawner.contract.sync import VolumeProgress
+from ovh_spawner.domain.access import Action
 from ovh_spawner.domain.states import HOLDING, NotebookState, RunState, Source, Transition
 from ovh_spawner.errors import NotFoundError, UnauthenticatedError, WrongStateError
 from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.records import NotebookRecord, RunRecord
-from ovh_spawner.service.operations.actors import Actor
+from ovh_spawner.service.operations.audit import BY_HUB, Act, record_notebook
 from ovh_spawner.service.operations.means import Means
+from ovh_spawner.service.operations.people import People
 from ovh_spawner.service.operations.pulls import keep_pull, store_pull
 from ovh_spawner.service.operations.pushes import Pushes
 from ovh_spawner.service.operations.run_books import close_run, record_transition
 from ovh_spawner.service.operations.run_opening import open_run
-from ovh_spawner.service.operations.standing import Standing, state_of
+from ovh_spawner.service.operations.standing import Standing, check_access, state_of
 from ovh_spawner.service.operations.sync_jobs import build_job
+from ovh_spawner.service.operations.token_scopes import refuse_token_user
 
 logger = structlog.get_logger()
 
@@ -30,9 +33,10 @@ logger = structlog.get_logger()
 class RunOperations:
     """Use cases of runs."""
 
-    def __init__(self, means: Means, pushes: Pushes) -> None:
+    def __init__(self, means: Means, pushes: Pushes, people: People) -> None:
         self._means = means
         self._pushes = pushes
+        self._people = people
 
     async def open(self, request: OpenRun) -> OpenedRun:
         """Open a run, adopt the one that our API opened, or answer again for the same attempt.
@@ -41,9 +45,12 @@ class RunOperations:
             NotFoundError: the notebook is not this server's.
             WrongStateError: it cannot start now.
             QuotaExceededError: the project has not enough GPUs left.
+            PermissionDeniedError: the server's user may not start notebooks in the project (any more).
 
         """
+        refuse_token_user(request.user)
         stopped = None
+        person = await self._people.member(request.user)
         async with self._means.ledger.writing() as unit:
             await unit.projects.lock_of_notebook(request.notebook)
             standing, known = await self._standing_for(unit, request)
@@ -55,8 +62,12 @@ class RunOperations:
             elif standing.run and standing.run.state is RunState.STOPPING and not standing.run.is_adopted:
                 stopped = await self._close_unadopted(unit, standing.run)
             else:
-                actor = Actor(request.user)
-                run = await open_run(unit, self._means, standing, actor=actor, attempt=request.attempt)
+                settings, record = self._means.settings, standing.notebook
+                await check_access(unit, settings, record, person=person, action=Action.OPERATE)
+                run = await open_run(unit, self._means, standing, actor=person, attempt=request.attempt)
+                await record_notebook(
+                    unit, person, Act.NOTEBOOK_START, notebook=record, now=self._means.now()
+                )
             if stopped is None:
                 opened = await self.answer(unit, run, standing.notebook)
         if stopped is not None:
@@ -76,6 +87,9 @@ class RunOperations:
             if report.state is RunState.RUNNING:
                 await unit.runs.prove_alive(run, transition.at)
             notebook = await unit.notebooks.find(found.notebook)
+            is_order = report.state is RunState.STOPPING and report.source is Source.HUB
+            if is_order and found.state in HOLDING and notebook:
+                await record_notebook(unit, BY_HUB, Act.NOTEBOOK_STOP, notebook=notebook, now=now)
         logger.info("transition_recorded", run=str(run), state=report.state.value, source=report.source.value)
         self._pushes.ensure_for(changed)
         return _status(changed, notebook)
@@ -90,11 +104,14 @@ class RunOperations:
             notebook = await unit.notebooks.find(found.notebook)
         return _status(found, notebook)
 
-    async def heartbeat(self, run: UUID) -> RunStatus:
+    async def heartbeat(self, run: UUID, last_active_at: datetime | None = None) -> RunStatus:
         """Move the last proof of life; the answer tells a gateway whether its run goes on."""
+        now = self._means.now()
         async with self._means.ledger.writing() as unit:
             found = await self._get(unit, run)
-            await unit.runs.prove_alive(run, self._means.now())
+            await unit.runs.prove_alive(run, now)
+            if last_active_at is not None:
+                await unit.runs.note_activity(run, min(last_active_at, now))
             notebook = await unit.notebooks.find(found.notebook)
         pull = await keep_pull(self._means, found.notebook, run) if found.state is RunState.STARTING else ()
         return _status(found, notebook, pull)
@@ -111,19 +128,6 @@ class RunOperations:
         known = found.gateway_token.get_secret_value() if found else ""
         if not known or not hmac.compare_digest(known.encode(), token.encode()):
             raise UnauthenticatedError
-
-    async def policy(self, run: UUID) -> AccessPolicy:
-        """Return who may come in."""
-        async with self._means.ledger.reading() as unit:
-            found = await self._get(unit, run)
-            notebook = await unit.notebooks.find(found.notebook)
-        if notebook is None:
-            raise NotFoundError("run", str(run))
-        return AccessPolicy(
-            notebook=notebook.id,
-            access="open" if notebook.spec.open_access else "restricted",
-            users=[notebook.owner],
-        )
 
     async def _standing_for(self, unit: UnitOfWork, request: OpenRun) -> tuple[Standing, UUID | None]:
         """Return where the notebook stands, and the run that this attempt has opened or adopted already."""
@@ -166,7 +170,7 @@ class RunOperations:
     def _environment(self, notebook: NotebookRecord) -> dict[str, str]:
         """Return the user's variables, then the platform's, which win."""
         theirs = {name: value.get_secret_value() for name, value in notebook.spec.environment.items()}
-        public = self._means.settings.deployment.public_url
+        public = self._means.settings.notebook_origin(notebook.owner)
         return {
             **theirs,
             "NOTEBOOK_ID": str(notebook.id),

@@ -32,6 +32,7 @@ def resolution_context(
         door=door,
         platform_check=check_spec if in_cluster else lambda _: (),
         notebook_id=notebook,
+        allows_open_access=means.settings.allows_open_notebooks,
     )
 
 

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from ovh_spawner.domain.access import Action, Answer, Person, Sharing, Subject, may
+from ovh_spawner.domain.labels import platform_labels
 from ovh_spawner.domain.states import NotebookState, PushState, notebook_state
-from ovh_spawner.errors import NotFoundError, WrongStateError
+from ovh_spawner.errors import NotFoundError, PermissionDeniedError, WrongStateError
 from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.records import Deletion, NotebookRecord, RunRecord
-from ovh_spawner.service.operations.actors import Actor
+from ovh_spawner.service.operations.projects import find_project
 from ovh_spawner.service.operations.status_texts import why_not_startable
+from ovh_spawner.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,58 @@ async def standing_of(unit: UnitOfWork, record: NotebookRecord) -> Standing:
     return Standing(record, await unit.runs.find(record.last_run) if record.last_run else None)
 
 
-async def get_standing(unit: UnitOfWork, notebook: UUID, actor: Actor) -> Standing:
-    """Return the notebook with its newest run.
+async def subject_of(unit: UnitOfWork, settings: Settings, record: NotebookRecord) -> Subject:
+    """Return what the rules of access know of a notebook. A project that is gone keeps everybody else out."""
+    project = await find_project(unit, settings, record.project)
+    return Subject(
+        project=record.project,
+        owner=record.owner,
+        sharing=project.sharing if project else Sharing.OWNER,
+        labels={**record.spec.labels, **platform_labels(record.id)},
+    )
+
+
+async def get_standing(
+    unit: UnitOfWork, settings: Settings, notebook: UUID, *, person: Person, action: Action
+) -> Standing:
+    """Return the notebook with its newest run, for somebody who wants to do this to it.
 
     Raises:
         NotFoundError: there is none that this person may know of.
+        PermissionDeniedError: they may know of it, not do this.
 
     """
     found = await find_standing(unit, notebook)
-    if found is None or not actor.may_see(found.notebook.owner):
+    if found is None:
         raise NotFoundError("notebook", str(notebook))
+    await check_access(unit, settings, found.notebook, person=person, action=action)
     return found
+
+
+async def check_access(
+    unit: UnitOfWork, settings: Settings, record: NotebookRecord, *, person: Person, action: Action
+) -> None:
+    """Refuse what somebody may not do to a notebook; raises what :func:`get_standing` does."""
+    subject = await subject_of(unit, settings, record)
+    match may(person, action, subject):
+        case Answer.UNKNOWN:
+            raise NotFoundError("notebook", str(record.id))
+        case Answer.FORBIDDEN:
+            raise PermissionDeniedError(_refusal_of(action, record, subject))
+        case Answer.ALLOWED:
+            return
+
+
+def _refusal_of(action: Action, notebook: NotebookRecord, subject: Subject) -> str:
+    name, project = notebook.spec.name, subject.project
+    if action is Action.OPERATE:
+        return (
+            f"Your role in project {project!r} does not let you change notebook {name!r}, start or stop it. "
+            "Ask the project's administrators to make you an operator."
+        )
+    if subject.sharing is Sharing.OWNER:
+        return f"Only its owner may open notebook {name!r}: in project {project!r} each opens their own."
+    return f"Only members of project {project!r} may open notebook {name!r}; you look after the platform."
 
 
 async def refusal(unit: UnitOfWork, standing: Standing) -> WrongStateError:

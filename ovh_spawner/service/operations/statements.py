@@ -1,16 +1,20 @@
 """Statements: minutes and money of a period, computed from the ledger each time and counted nowhere else."""
 
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
+from ovh_spawner.domain.access import Person
 from ovh_spawner.domain.billing import Period, RunUsage, UsageLine, cost_lines, round_to_cents
 from ovh_spawner.domain.flavors import Flavor, FlavorType, Resources
+from ovh_spawner.domain.projects import Sight, sight_of
+from ovh_spawner.errors import NotFoundError, PermissionDeniedError
+from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.statements import UsageFilter, UsedRun
-from ovh_spawner.service.operations.actors import Actor
 from ovh_spawner.service.operations.means import Means
+from ovh_spawner.service.operations.projects import priced, projects_of
 from ovh_spawner.service.operations.views import GroupBy, Statement, StatementLine, StatementQuery
 
 
@@ -39,29 +43,37 @@ class StatementOperations:
     def __init__(self, means: Means) -> None:
         self._means = means
 
-    async def statement(self, actor: Actor, period: Period, query: StatementQuery | None = None) -> Statement:
-        """Return what the period costs so far: everybody's for an admin, one's own for others."""
+    async def statement(
+        self, actor: Person, period: Period, query: StatementQuery | None = None
+    ) -> Statement:
+        """Return what the period costs so far, of whatever the person may see.
+
+        Raises:
+            NotFoundError: the person may not know of the project asked for.
+            PermissionDeniedError: a token that reaches notebooks by their labels; bills know no labels.
+
+        """
         wanted = query or StatementQuery()
         capabilities = self._means.capabilities()
-        flavors = {flavor.id: flavor for flavor in capabilities.flavors}
         groups: dict[Hashable, _Group] = {}
         unknown: dict[str, int] = defaultdict(int)
-        if actor.admin or wanted.user in {None, actor.name}:
+        async with self._means.ledger.reading() as unit:
             usage = UsageFilter(
                 start=period.start,
                 end=period.end,
+                sight=await self._sight(unit, actor, wanted.project),
                 project=wanted.project,
-                owner=wanted.user if actor.admin else actor.name,
+                owner=wanted.user,
                 notebook=wanted.notebook,
             )
-            async with self._means.ledger.reading() as unit:
-                async for run in unit.statements.stream(usage):
-                    flavor = flavors.get(run.flavor)
-                    if flavor is None:
-                        unknown[run.flavor] += 1
-                    line = self._line(run, flavor or _unpriced(run.flavor), period)
-                    if line.minutes:
-                        groups.setdefault(_key(run, wanted.group_by), _Group(run)).add(line)
+            prices = await self._price_lists(unit)
+            async for run in unit.statements.stream(usage):
+                flavor = prices(run.project).get(run.flavor)
+                if flavor is None:
+                    unknown[run.flavor] += 1
+                line = self._line(run, flavor or _unpriced(run.flavor), period)
+                if line.minutes:
+                    groups.setdefault(_key(run, wanted.group_by), _Group(run)).add(line)
         found = list(groups.values())
         return Statement(
             start=period.start,
@@ -75,6 +87,32 @@ class StatementOperations:
                 for name, count in sorted(unknown.items())
             ),
         )
+
+    async def _sight(self, unit: UnitOfWork, actor: Person, project: str | None) -> Sight | None:
+        """Return whose runs are shown; None: everybody's."""
+        if actor.token and actor.token.selector.pairs:
+            raise PermissionDeniedError("A token with a label selector cannot read what notebooks cost.")
+        projects = await projects_of(unit, self._means.settings, actor)
+        if actor.is_platform_admin and actor.token is None:
+            return None
+        if project and project not in {known.name for known in projects}:
+            raise NotFoundError("project", project[:60])
+        return sight_of(actor, projects)
+
+    async def _price_lists(self, unit: UnitOfWork) -> Callable[[str], Mapping[str, Flavor]]:
+        """Return what finds a project's flavors with its prices."""
+        settings, capabilities = self._means.settings, self._means.capabilities()
+        named = await unit.projects.price_lists()
+        named |= {name: entry.price_list for name, entry in settings.projects.items()}
+        known: dict[str, dict[str, Flavor]] = {}
+
+        def find(project: str) -> Mapping[str, Flavor]:
+            name = named.get(project, "")
+            if name not in known:
+                known[name] = {f.id: f for f in priced(capabilities, settings, name).flavors}
+            return known[name]
+
+        return find
 
     def _line(self, run: UsedRun, flavor: Flavor, period: Period) -> UsageLine:
         running = not run.ended and not any(t.state.value == "STOPPING" for t in run.transitions)

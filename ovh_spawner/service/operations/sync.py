@@ -6,12 +6,13 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ovh_spawner.contract.sync import SyncDirection
+from ovh_spawner.domain.access import Action, Person
 from ovh_spawner.domain.problems import problems_from
 from ovh_spawner.domain.spec import NotebookSpec
 from ovh_spawner.domain.states import NotebookState
 from ovh_spawner.errors import InvalidSpecError, WrongStateError
 from ovh_spawner.service.db.records import SyncRecord
-from ovh_spawner.service.operations.actors import Actor
+from ovh_spawner.service.operations.audit import Act, record_notebook
 from ovh_spawner.service.operations.means import Means
 from ovh_spawner.service.operations.notebook_views import SHOWN_SYNCS, view_sync
 from ovh_spawner.service.operations.standing import Standing, get_standing
@@ -42,7 +43,7 @@ class SyncOperations:
         self._means = means
         self._worker = worker
 
-    async def request(self, actor: Actor, notebook: UUID, data: object) -> DataSyncView:
+    async def request(self, actor: Person, notebook: UUID, data: object) -> DataSyncView:
         """Start a pull or push now.
 
         Raises:
@@ -57,7 +58,9 @@ class SyncOperations:
         direction = SyncDirection(asked.direction)
         async with self._means.ledger.writing() as unit:
             await unit.projects.lock_of_notebook(notebook)
-            standing = await get_standing(unit, notebook, actor)
+            standing = await get_standing(
+                unit, self._means.settings, notebook, person=actor, action=Action.OPERATE
+            )
             _refuse_wrong_state(standing, direction)
             volume = _chosen_volume(standing.notebook.spec, direction, asked.volume)
             now = self._means.now()
@@ -72,13 +75,16 @@ class SyncOperations:
                 updated_at=now,
             )
             await unit.syncs.add(sync)
+            await record_notebook(
+                unit, actor, Act.NOTEBOOK_SYNC, notebook=standing.notebook, now=now, direction=direction.value
+            )
         self._worker.ensure(sync)
         return view_sync(sync)
 
-    async def list(self, actor: Actor, notebook: UUID) -> tuple[DataSyncView, ...]:
+    async def list(self, actor: Person, notebook: UUID) -> tuple[DataSyncView, ...]:
         """Return the newest data syncs of a notebook, newest first."""
         async with self._means.ledger.reading() as unit:
-            await get_standing(unit, notebook, actor)
+            await get_standing(unit, self._means.settings, notebook, person=actor, action=Action.SEE)
             found = await unit.syncs.list_newest([notebook], SHOWN_SYNCS)
         return tuple(view_sync(sync) for sync in found.get(notebook, ()))
 

@@ -43,6 +43,7 @@ async def build_job(unit: UnitOfWork, means: Means, sync: SyncRecord, *, noteboo
         volumes=await build_volumes(unit, means, chosen, notebook=notebook),
         state_folder=means.runner.state_folder(notebook.id),
         manual=sync.manual,
+        project=notebook.project,
     )
 
 

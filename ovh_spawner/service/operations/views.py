@@ -8,6 +8,8 @@ from typing import Generic, Literal, TypeVar
 from uuid import UUID
 
 from ovh_spawner.contract.sync import SyncDirection, SyncState, VolumeProgress
+from ovh_spawner.domain.access import Role
+from ovh_spawner.domain.projects import Project
 from ovh_spawner.domain.spec import NotebookSpec
 from ovh_spawner.domain.states import NotebookState, RunState, Transition
 
@@ -35,6 +37,8 @@ class RunView:
     """Seconds of RUNNING so far."""
     history: tuple[Transition, ...]
     """The report of each state that counts, oldest first."""
+    last_active_at: datetime | None = None
+    """When somebody last did something in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,10 @@ class NotebookView:
     last_run: RunView | None
     data_syncs: tuple[DataSyncView, ...]
     """Newest first, at most 20."""
+    ssh_url: str = ""
+    """Empty: nobody comes in over SSH."""
+    ssh_command: str = ""
+    """The same, as a person types it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,7 @@ class ListQuery:
 
     states: frozenset[NotebookState] = frozenset()
     user: str = ""
+    project: str = ""
     label_selector: str = ""
     updated_after: datetime | None = None
     updated_before: datetime | None = None
@@ -150,6 +159,16 @@ class QuotaView:
     gpus_used: int
     gpu_quota: int
     cpus_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectView:
+    """A project as one of its people sees it."""
+
+    project: Project
+    role: Role | None
+    """None: they look after the platform, without a role here."""
+    usage: QuotaView
 
 
 GroupBy = Literal["notebook", "user", "project", "run"]

@@ -1,18 +1,19 @@
 """What every page shares: sign-in at the hub, templates, security headers, errors as pages."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jupyterhub.services.auth import HubOAuth, HubOAuthCallbackHandler, HubOAuthenticated
 from tornado.web import HTTPError
 
+from ovh_spawner.domain.access import Person
 from ovh_spawner.errors import HubError, PermissionDeniedError
 from ovh_spawner.service.api import errors
 from ovh_spawner.service.api.auth import HubSignIn
 from ovh_spawner.service.api.handlers import BaseHandler
+from ovh_spawner.service.api.origins import note_origin
 from ovh_spawner.service.api.service import Service
-from ovh_spawner.service.operations.actors import Actor
 
 TEMPLATES = Environment(
     loader=PackageLoader("ovh_spawner.service.pages"),
@@ -31,7 +32,8 @@ _CONTENT_POLICY = (
 class PageHandler(HubOAuthenticated, BaseHandler):  # type: ignore[misc]  # JupyterHub has no types
     """A page for a signed-in person; others are sent to the hub's sign-in and come back."""
 
-    actor: Actor
+    actor: Person
+    methods: ClassVar[frozenset[str]] = frozenset({"GET"})
 
     def initialize(self, **given: Any) -> None:
         super().initialize()
@@ -47,16 +49,27 @@ class PageHandler(HubOAuthenticated, BaseHandler):  # type: ignore[misc]  # Jupy
         self.set_header("Content-Security-Policy", _CONTENT_POLICY)
 
     async def prepare(self) -> None:
-        if self.request.method != "GET":
+        if self.request.method not in self.methods:
             raise HTTPError(405)
         try:
             model = await self.hub_auth.get_user(self, sync=False)
         except HTTPError as exc:
             raise HubError("JupyterHub could not be asked who you are; try again in a moment.") from exc
+        if model is None and self.request.method != "GET":
+            # Signed out meanwhile, or without the form's XSRF token: from another site, or from long ago.
+            raise PermissionDeniedError(
+                "This form is not valid (any more). Open the page again, then send it."
+            )
         if model is None:
             self.redirect(self.get_login_url())
             return
-        self.actor = self.sign_in.actor_from_model(model)
+        note_origin(
+            self.request,
+            proxies=self.service.settings.service.proxies,
+            credential="sign-in",
+            number=self.request_id,
+        )
+        self.actor = await self.sign_in.person_from_model(model)
 
     def get_current_user(self) -> None:
         """Tell tornado nothing: ``prepare`` has signed the person in, without blocking the event loop."""

@@ -2,7 +2,7 @@
 
 import re
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode, urlsplit
 
 from ovh_spawner.errors import InvalidSpecError
 from ovh_spawner.service.api.handlers import BaseHandler, path_id
@@ -11,11 +11,6 @@ from ovh_spawner.settings import Settings
 
 _STATE = re.compile(r"[A-Za-z0-9_=.~-]{1,512}")
 """What a gateway's state may look like; it goes back to the gateway unread."""
-
-
-def _quoted(name: str) -> str:
-    """Quote a user's name as the hub does in paths."""
-    return quote(name, safe="@~")
 
 
 class FrontPage(BaseHandler):
@@ -42,5 +37,7 @@ class OpenPage(PageHandler):
             )
         view = await self.service.operations.notebooks.get_for_open(self.actor, found)
         code = await self.service.operations.access.issue_code(self.actor, found, run)
-        prefix = self.service.settings.notebook_prefix(_quoted(view.owner), _quoted(view.server_name))
-        self.redirect(f"{prefix}_ovh/callback?{urlencode({'code': code, 'state': state})}")
+        has_own_host = self.service.settings.deployment.subdomains
+        # On one host by path alone: people may have come by another of its names.
+        address = view.url if has_own_host else urlsplit(view.url).path
+        self.redirect(f"{address}_ovh/callback?{urlencode({'code': code, 'state': state})}")

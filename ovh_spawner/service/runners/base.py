@@ -162,7 +162,21 @@ class Runner(Protocol):
     async def end_sync(self, notebook: UUID, sync: UUID) -> None:
         """End the job's processes; none left is fine."""
 
-    async def observe_run(self, notebook: UUID, run: UUID) -> RunEvidence: ...
+    async def observe_run(self, notebook: UUID, run: UUID, *, must_know: bool = True) -> RunEvidence:
+        """Return what is known of a run's processes.
+
+        ``must_know``: an absence is proven; without it, nothing is asked about this one run alone.
+        """
+
+    async def address_of(self, notebook: UUID, run: UUID) -> str:
+        """Return host and port of the run's gateway; empty: it has none (any more).
+
+        Raises:
+            NotYetError: the place does not answer.
+        """
+
+    def why_it_waits(self, run: UUID) -> str:
+        """Return what a run that starts waits for, in one sentence; empty: for nothing that is known."""
 
     async def observe_pull(self, notebook: UUID, run: UUID) -> PullEvidence | None:
         """Return how far the pull before the start has come; None: whoever drives it reports it."""

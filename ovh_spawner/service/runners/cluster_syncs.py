@@ -11,7 +11,6 @@ from uuid import UUID
 
 import structlog
 
-from ovh_spawner.constants import DEFAULT_PROJECT
 from ovh_spawner.contract.sync import SyncJob, SyncReport, SyncState, VolumeProgress
 from ovh_spawner.domain.flavors import Flavor
 from ovh_spawner.errors import RefusedError
@@ -86,7 +85,12 @@ class ClusterSyncs:
         node = await self._free_node(job)
         if not await self._may_begin(job):
             return
-        subject = self._subject(job.notebook, job.id)
+        subject = Subject(
+            notebook=job.notebook,
+            project=job.project,
+            hub=self._settings.deployment.hub_id,
+            sync=job.id,
+        )
         kubernetes = self._settings.kubernetes
         manifest = plan_sync_job(subject, job.id, kubernetes, flavor=flavor)
         if node:
@@ -209,10 +213,6 @@ class ClusterSyncs:
         is_done = end.is_complete and volumes and all(v.state is SyncState.DONE for v in volumes)
         state, message = (SyncState.DONE, "") if is_done else (end.state, end.message)
         return _report(sync, end.at or self._now(), state, message=message, volumes=volumes)
-
-    def _subject(self, notebook: UUID, sync: UUID) -> Subject:
-        hub, project = self._settings.deployment.hub_id, DEFAULT_PROJECT
-        return Subject(notebook=notebook, project=project, hub=hub, sync=sync)
 
 
 def _only_on(node: str) -> Json:

@@ -12,12 +12,13 @@ from ovh_spawner.contract.runs import PreparedRun
 from ovh_spawner.contract.sync import SyncJob, SyncReport, SyncVolume
 from ovh_spawner.domain.flavors import Flavor
 from ovh_spawner.domain.states import Source
-from ovh_spawner.pod.containers import DATA
+from ovh_spawner.pod.containers import DATA, PORT
 from ovh_spawner.pod.endings import read_report
 from ovh_spawner.pod.labels import RUN
 from ovh_spawner.pod.names import claim_name, pod_name
 from ovh_spawner.pod.paths import SYNC_STATE, claim_path
 from ovh_spawner.pod.record import container_states
+from ovh_spawner.pod.waiting import trouble_of
 from ovh_spawner.service.runners.base import (
     NotYetError,
     PullEvidence,
@@ -127,11 +128,13 @@ class KubernetesRunner:
         del notebook
         await self._syncs.end(sync)
 
-    async def observe_run(self, notebook: UUID, run: UUID) -> RunEvidence:
+    async def observe_run(self, notebook: UUID, run: UUID, *, must_know: bool = True) -> RunEvidence:
         try:
             await self._watch.refresh()
             if known := self._watch.find(run):
                 return known
+            if not must_know:
+                return RunEvidence(RunLife.UNKNOWN)
             # A pod that was made a moment ago is not in the picture yet: its absence has to be seen.
             asked = self._now()
             pod = await self._cluster.find(PODS, pod_name(notebook))
@@ -142,6 +145,18 @@ class KubernetesRunner:
         except NotYetError:
             return RunEvidence(RunLife.UNKNOWN)
         return RunEvidence(RunLife.GONE, source=Source.CLUSTER, seen_at=asked, launched=launched)
+
+    async def address_of(self, notebook: UUID, run: UUID) -> str:
+        del notebook
+        await self._watch.refresh()
+        address = str((self._watch.pod_of(run) or {}).get("status", {}).get("podIP") or "")
+        if not address:
+            return ""
+        return f"[{address}]:{PORT}" if ":" in address else f"{address}:{PORT}"
+
+    def why_it_waits(self, run: UUID) -> str:
+        pod = self._watch.pod_of(run)
+        return trouble_of(pod, card="GPU").message if pod else ""
 
     async def observe_pull(self, notebook: UUID, run: UUID) -> PullEvidence | None:
         del notebook

@@ -26,7 +26,7 @@ from ovh_spawner.pod.names import (
     run_secret_name,
 )
 from ovh_spawner.pod.network import plan_run_policy
-from ovh_spawner.pod.paths import EDITOR_SOCKET
+from ovh_spawner.pod.paths import EDITOR_SOCKET, SSH_SOCKET
 from ovh_spawner.pod.secrets import plan_environment_secret, plan_run_secret
 from ovh_spawner.service.runners.base import NotYetError, RunParts
 from ovh_spawner.service.runners.cluster import CLAIMS, PODS, POLICIES, SECRETS, Cluster, Resource
@@ -67,7 +67,8 @@ class RunObjects:
             await self._make(POLICIES, await self._policy(subject, parts))
             await self._make(SECRETS, plan_run_secret(subject, self._gateway(parts), opened.pull))
             await self._make(SECRETS, plan_environment_secret(subject, opened.environment))
-            await self._make_claim(subject)
+            # One that is being deleted is noticed by whoever schedules the pod.
+            await self._make(CLAIMS, plan_claim(subject, self._settings.kubernetes.storage))
         except (ClusterRefusedError, NotAllowedError) as exc:
             logger.warning("run_refused_by_cluster", run=str(opened.run), **exc.details)
             await self.forget(opened.run)
@@ -164,15 +165,6 @@ class RunObjects:
         except AlreadyThereError:
             return
 
-    async def _make_claim(self, subject: Subject) -> None:
-        claim = await self._cluster.find(CLAIMS, claim_name(subject.notebook))
-        if claim is None:
-            await self._make(CLAIMS, plan_claim(subject, self._settings.kubernetes.storage))
-        elif "deletionTimestamp" in claim["metadata"]:
-            raise ClusterRefusedError(
-                "The notebook's files are being deleted. It cannot be started any more."
-            )
-
     async def _policy(self, subject: Subject, parts: RunParts) -> Json | None:
         network = self._settings.kubernetes.network
         if not network.enabled:
@@ -190,11 +182,12 @@ class RunObjects:
             host=self._settings.kubernetes.listen_address,
             port=PORT,
             service_url=service.url,
-            service_prefix=self._settings.service_prefix,
+            service_prefix=self._settings.service_address,
             gateway_token=SecretStr(opened.gateway_token),
             cookie_key=SecretStr(opened.cookie_key),
             editor=EditorProcess(
                 socket=EDITOR_SOCKET,
+                ssh_socket=SSH_SOCKET if self._settings.ssh.enabled else "",
                 strip_prefix=editor.strip_prefix,
                 probe_path=editor.probe_path,
                 name=editor.name,

@@ -81,4 +81,5 @@ async def test_me_tells_the_role_of_the_hub(door, admin, role):
         "role": role,
         "tokenKind": "oauth",
         "quotas": {"resources": {"GPU": 4}},
+        "projects": [{"name": "default", "role": "operator"}],
     }

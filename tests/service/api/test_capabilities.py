@@ -58,5 +58,5 @@ async def test_the_compatibility_filters_leave_out_what_does_not_fit(door, ada):
 
 async def test_the_quota_is_an_array_and_the_project_tells_its_use(ada):
     assert (await ada.get("v1/capabilities/quota")).json() == [{"resources": {"GPU": 4}}]
-    project = (await ada.get("v1/project")).json()
+    [project] = (await ada.get("v1/project")).json()
     assert (project["name"], project["gpuQuota"], project["gpusUsed"]) == ("default", 4, 1)

@@ -21,13 +21,29 @@ async def test_a_gateway_speaks_for_its_own_run_only(door):
     door.service.operations.runs.tokens[RUN] = GATEWAY_TOKEN
     gateway = door.client(GATEWAY_TOKEN)
 
-    mine = await gateway.get(f"{door.url}/internal/v1/runs/{RUN}/policy")
-    other = await gateway.get(f"{door.url}/internal/v1/runs/{uuid4()}/policy")
+    asked = {"visitors": ["user:ada", "user:eve"]}
+
+    mine = await gateway.post(f"{door.url}/internal/v1/runs/{RUN}/policy", json=asked)
+    other = await gateway.post(f"{door.url}/internal/v1/runs/{uuid4()}/policy", json=asked)
     redeemed = await gateway.post(f"{door.url}/internal/v1/runs/{RUN}/redeem", json={"code": "code-of-ada"})
 
-    assert mine.json()["users"] == ["ada"]
+    assert mine.json()["visitors"] == ["user:ada"]
     assert other.status_code == 401
-    assert redeemed.json()["user"] == "ada"
+    assert redeemed.json()["visitor"] == "user:ada"
+
+
+async def test_a_gateway_shows_a_token_and_never_sees_it_again(door):
+    door.service.operations.runs.tokens[RUN] = GATEWAY_TOKEN
+    path = f"{door.url}/internal/v1/runs/{RUN}/token"
+    gateway = door.client(GATEWAY_TOKEN)
+
+    good = await gateway.post(path, json={"token": "good"})
+    bad = await gateway.post(path, json={"token": "hush-hush"})
+    nobody = await door.client("").post(path, json={"token": "good"})
+
+    assert good.json()["visitor"] == "token:of-ada"
+    assert (bad.status_code, nobody.status_code) == (403, 401)
+    assert "hush-hush" not in bad.text
 
 
 async def test_the_hub_cannot_redeem_a_code(door):
@@ -59,7 +75,7 @@ async def test_a_report_that_is_wrong_names_its_field(door):
 
 
 async def test_the_internal_api_is_not_below_the_public_prefix(door):
-    answer = await door.client(INTERNAL_TOKEN).get(f"internal/v1/runs/{RUN}/policy")
+    answer = await door.client(INTERNAL_TOKEN).post(f"internal/v1/runs/{RUN}/policy", json={})
 
     assert answer.status_code == 404
 

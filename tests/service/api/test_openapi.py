@@ -27,7 +27,7 @@ async def test_health_needs_no_token(door):
 
 
 async def test_health_is_a_503_when_the_database_does_not_answer(door, monkeypatch):
-    async def silent(_):
+    async def silent(*_):
         raise LedgerUnavailableError("The database does not answer.")
 
     monkeypatch.setattr(door.service.operations.datastores, "aliases", silent)

@@ -71,7 +71,8 @@ async def test_the_pages_lead_where_the_hubs_pages_lead(door):
 
     page = (await browser.get(f"{door.url}{location}")).text
 
-    assert re.findall(r'class="nav-link[^>]*>(\w+)<', page) == ["Home", "Usage", "Token"]
+    found = re.findall(r'class="nav-link[^>]*>([\w ]+)<', page)
+    assert found == ["Home", "Usage", "Projects", "Token", "App tokens"]
     assert 'class="jpy-logo" height="28"' in page
 
 

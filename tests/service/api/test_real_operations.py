@@ -97,7 +97,7 @@ async def test_a_code_that_was_used_is_refused_as_such(world, real):
     second = await gateway.post(path, json={"code": code})
     impostor = await real.client("wrong").post(path, json={"code": code})
 
-    assert first.json()["user"] == "ann"
+    assert first.json()["visitor"] == "user:ann"
     assert (second.status_code, impostor.status_code) == (403, 401)
 
 

@@ -1,7 +1,6 @@
 from dataclasses import replace
 from itertools import product
 
-from ovh_spawner.constants import DEFAULT_PROJECT
 from ovh_spawner.domain.states import NotebookState, PushState, RunState
 from ovh_spawner.service.db.notebooks import NotebookFilter
 from ovh_spawner.service.db.records import Deletion
@@ -24,6 +23,6 @@ async def test_the_database_filters_by_the_same_states_as_the_rules_tell(world):
             shown = state_of(current, changed if has_run else None)
             for asked in NotebookState:
                 wanted = NotebookFilter(owner=ANN.name, states=frozenset({asked}))
-                found = await unit.notebooks.list_page(DEFAULT_PROJECT, wanted, skip=0, limit=1)
-                assert await unit.notebooks.count(DEFAULT_PROJECT, wanted) == len(found)
+                found = await unit.notebooks.list_page(wanted, skip=0, limit=1)
+                assert await unit.notebooks.count(wanted) == len(found)
                 assert bool(found) is (asked is shown), (state, push, deletion, has_run, asked)

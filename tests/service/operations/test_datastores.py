@@ -42,7 +42,7 @@ async def test_an_added_store_is_listed_without_its_credentials(world, stores, t
 async def test_a_store_is_its_owners_alone(stores):
     await stores.add(ANN, S3)
 
-    assert await stores.aliases(BOB) == {"DEMO"}
+    assert await stores.aliases("bob", "default") == {"DEMO"}
     for refused in (stores.get(BOB, "MINE"), stores.check(BOB, "MINE"), stores.remove(BOB, "MINE")):
         with pytest.raises(NotFoundError):
             await refused
@@ -75,7 +75,7 @@ async def test_refused_credentials_are_not_stored_unless_the_check_is_skipped(wo
     world.runner.bad_stores = {"MINE"}
     with pytest.raises(InvalidSpecError, match="not added"):
         await stores.add(ANN, S3)
-    assert await stores.aliases(ANN) == {"DEMO"}
+    assert await stores.aliases("ann", "default") == {"DEMO"}
     await stores.add(ANN, S3, skip_check=True)
 
     assert (await stores.check(ANN, "MINE")).state == "INVALID_CREDENTIALS"

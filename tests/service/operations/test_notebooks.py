@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from ovh_spawner.contract.runs import ResolveRequest
@@ -6,7 +8,6 @@ from ovh_spawner.domain.billing import Period
 from ovh_spawner.domain.labels import platform_labels
 from ovh_spawner.domain.states import NotebookState, RunState
 from ovh_spawner.errors import InvalidSpecError, NotFoundError, PermissionDeniedError, WrongStateError
-from ovh_spawner.service.operations.actors import Actor
 from ovh_spawner.service.operations.views import ListQuery
 from ovh_spawner.service.runners.base import RunEvidence, RunLife
 from tests.support.fake_hub_servers import Manner
@@ -271,7 +272,7 @@ async def test_secrets_are_sealed_in_the_database(world, tmp_path):
 
 
 async def test_names_that_urls_must_escape_lead_to_the_hubs_own_address(world):
-    odd = Actor("jo doe/x")
+    odd = replace(ANN, name="jo doe/x")
     world.hub.manner = Manner.FORGETS
     created = await world.notebooks.create(odd, spec())
 

@@ -142,3 +142,18 @@ async def test_times_from_the_future_are_not_believed(world):
     await world.report(notebook.last_run.id, RunState.STOPPING, at=now + timedelta(days=1))
 
     assert await _minutes(world) == 1
+
+
+async def test_the_last_use_is_kept_and_never_goes_back_or_beyond_now(world):
+    notebook = await world.running()
+    run, now = notebook.last_run.id, world.clock()
+
+    async def last_use(told):
+        await world.runs.heartbeat(run, told)
+        return (await world.notebooks.get(ANN, notebook.id)).last_run.last_active_at
+
+    assert await last_use(None) is None
+    assert await last_use(now - timedelta(seconds=5)) == now - timedelta(seconds=5)
+    assert await last_use(now - timedelta(minutes=5)) == now - timedelta(seconds=5)
+    assert await last_use(None) == now - timedelta(seconds=5)
+    assert await last_use(now + timedelta(hours=1)) == now

@@ -92,6 +92,7 @@ async def test_the_gateway_and_the_data_sync_are_told_what_they_need(cluster):
 
     assert (gateway.host, gateway.port, gateway.editor.command) == ("0.0.0.0", 8888, [])
     assert gateway.editor.socket == "/run/editor/editor.sock"
+    assert gateway.editor.ssh_socket == "/run/editor/ssh.sock"
     assert gateway.prefix.startswith("/user/ann/nb-")
     assert [volume.path for volume in pull.volumes] == ["/claim/home/out"]
     assert cluster.api.get("secrets", f"env-{run.run}")["stringData"]["COLOUR"] == "blue"

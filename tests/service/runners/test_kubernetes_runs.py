@@ -1,4 +1,5 @@
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -49,6 +50,15 @@ async def test_the_clusters_times_are_in_the_books(cluster):
     assert times[RunState.RUNNING, Source.CLUSTER].at == ready
     assert times[RunState.STOPPING, Source.CLUSTER].at == ordered
     assert times[RunState.STOPPED, Source.CLUSTER].at >= ordered
+
+
+async def test_a_run_s_gateway_is_at_its_pod_s_address(cluster):
+    notebook = await cluster.running()
+    runner, run = cluster.service.means.runner, notebook.last_run.id
+    address = cluster.pod(notebook.id)["status"]["podIP"]
+
+    assert await runner.address_of(notebook.id, run) == f"{address}:8888"
+    assert await runner.address_of(notebook.id, uuid4()) == ""
 
 
 async def until_told(cluster, run, state):
@@ -234,7 +244,9 @@ async def test_a_start_that_waits_for_a_node_is_left_alone(cluster):
     cluster.clock.advance(hours=1)
     await cluster.reconcile()
 
-    assert (await cluster.notebooks.get(ANN, opened.notebook)).state is NotebookState.STARTING
+    view = await cluster.notebooks.get(ANN, opened.notebook)
+    assert view.state is NotebookState.STARTING
+    assert view.message == "No node has a free GPU now. The notebook starts when one is free."
     assert cluster.pod(opened.notebook)
 
 

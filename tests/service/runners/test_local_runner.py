@@ -141,6 +141,23 @@ async def test_a_run_is_alive_while_its_gateway_is_and_gone_afterwards(runner, t
     assert (dated.ended_at, dated.ordered) == (end.at, True)
 
 
+async def test_a_run_s_gateway_is_found_where_it_said_that_it_listens(runner, tmp_path):
+    notebook, run = uuid4(), uuid4()
+    folder = NotebookFolder(tmp_path / "notebooks", notebook).run(run)
+    folder.mkdir(parents=True)
+
+    before = await runner.address_of(notebook, run)
+    record = ProcessRecord(pid=1, created_at=0, address="127.0.0.1:8888")
+    (folder / "process.json").write_text(record.model_dump_json())
+
+    assert before == ""
+    assert await runner.address_of(notebook, run) == "127.0.0.1:8888"
+
+    elsewhere = record.model_copy(update={"address": "192.0.2.1:22"})
+    (folder / "process.json").write_text(elsewhere.model_dump_json())
+    assert await runner.address_of(notebook, run) == ""
+
+
 async def test_a_reused_process_id_is_not_the_gateway(runner, tmp_path):
     notebook, run = uuid4(), uuid4()
     folder = NotebookFolder(tmp_path / "notebooks", notebook).run(run)

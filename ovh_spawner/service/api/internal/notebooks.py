@@ -4,12 +4,12 @@ from pydantic import Field
 
 from ovh_spawner.contract.notebooks import HomePage, NotebookBrief, SpawnPage
 from ovh_spawner.contract.runs import NotebookReference, ResolveRequest
+from ovh_spawner.domain.access import Person
 from ovh_spawner.errors import NotFoundError
 from ovh_spawner.service.api.handlers import path_id
 from ovh_spawner.service.api.json_body import read_message
 from ovh_spawner.service.api.parameters import Parameters
 from ovh_spawner.service.api.routes import Call, Caller, NoParameters, Routes
-from ovh_spawner.service.operations.actors import Actor
 
 ROUTES = Routes("hub", caller=Caller.HUB)
 
@@ -24,6 +24,12 @@ class ServerParameters(UserParameters):
     """A server of the hub."""
 
     server: str = Field(default="", max_length=255)
+
+
+class SpawnPageParameters(ServerParameters):
+    """A spawn page, with what was chosen on it."""
+
+    project: str | None = Field(default=None, max_length=255)
 
 
 @ROUTES.route(
@@ -42,17 +48,18 @@ async def resolve(call: Call[NoParameters]) -> NotebookReference:
     "GET",
     "/internal/v1/spawn-page",
     answer=SpawnPage,
-    query=ServerParameters,
+    query=SpawnPageParameters,
 )
-async def get_spawn_page(call: Call[ServerParameters]) -> SpawnPage:
+async def get_spawn_page(call: Call[SpawnPageParameters]) -> SpawnPage:
     """Get what the spawn page shows."""
-    return await call.service.operations.capabilities.spawn_page(call.query.user, call.query.server)
+    asked = call.query
+    return await call.service.operations.capabilities.spawn_page(asked.user, asked.server, asked.project)
 
 
 @ROUTES.route("GET", "/internal/v1/home-page", answer=HomePage, query=UserParameters)
 async def get_home_page(call: Call[UserParameters]) -> HomePage:
     """Say where all notebooks of a person stand."""
-    return HomePage(notebooks=await call.service.operations.notebooks.find_of_user(call.query.user))
+    return await call.service.operations.token_sign_in.home_page(call.query.user)
 
 
 @ROUTES.route(
@@ -77,8 +84,9 @@ async def save_notebook(call: Call[ServerParameters]) -> None:
     """Push the notebook of a server now, for its owner; what is being saved already goes on."""
     found = await _of_server(call)
     if not found.is_syncing:
-        owner = Actor(name=call.query.user, admin=False)
-        await call.service.operations.sync.request(owner, found.notebook, {"direction": "push"})
+        # The hub has let them in; files are to be saved whatever became of their role.
+        person = Person(call.query.user, is_platform_admin=True)
+        await call.service.operations.sync.request(person, found.notebook, {"direction": "push"})
 
 
 async def _of_server(call: Call[ServerParameters]) -> NotebookBrief:

@@ -2,7 +2,15 @@
 
 from uuid import UUID
 
-from ovh_spawner.contract.runs import OpenedRun, OpenRun, PreparedRun, PullReport, RunStatus, TransitionReport
+from ovh_spawner.contract.runs import (
+    Heartbeat,
+    OpenedRun,
+    OpenRun,
+    PreparedRun,
+    PullReport,
+    RunStatus,
+    TransitionReport,
+)
 from ovh_spawner.service.api.handlers import path_id
 from ovh_spawner.service.api.json_body import read_message
 from ovh_spawner.service.api.routes import Call, Caller, NoParameters, Routes
@@ -54,9 +62,11 @@ async def report_pull(call: Call[NoParameters]) -> RunStatus:
     "POST",
     "/internal/v1/runs/{run}/heartbeat",
     answer=RunStatus,
-    errors=(404,),
+    body=Heartbeat,
+    errors=(400, 404),
     caller=Caller.HUB_OR_GATEWAY,
 )
 async def heartbeat(call: Call[NoParameters]) -> RunStatus:
     """Prove that the notebook lives."""
-    return await call.service.operations.runs.heartbeat(_run(call))
+    last_active_at = read_message(Heartbeat, call.body).last_active_at
+    return await call.service.operations.runs.heartbeat(_run(call), last_active_at)

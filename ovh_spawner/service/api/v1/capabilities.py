@@ -21,6 +21,14 @@ class EditorParameters(Parameters):
     )
 
 
+class ProjectParameters(Parameters):
+    """In which project."""
+
+    project: str | None = Field(
+        default=None, max_length=255, description="A project of yours; without it the one that you used last."
+    )
+
+
 class FrameworkParameters(Parameters):
     """Which frameworks."""
 
@@ -29,6 +37,10 @@ class FrameworkParameters(Parameters):
 
 def _known(call: Call[NoParameters] | Call[EditorParameters] | Call[FrameworkParameters]) -> Capabilities:
     return call.service.operations.capabilities.capabilities()
+
+
+async def _priced(call: Call[ProjectParameters]) -> Capabilities:
+    return await call.service.operations.capabilities.priced(call.actor, call.query.project)
 
 
 def _editors(call: Call[EditorParameters]) -> list[Editor]:
@@ -111,7 +123,7 @@ def _to_old_framework(framework: Framework) -> wire.CapabilityNotebookFramework:
     )
 
 
-def _to_flavor(call: Call[NoParameters], flavor: Flavor) -> wire.FlavorAnswer:
+def _to_flavor(call: Call[ProjectParameters], flavor: Flavor) -> wire.FlavorAnswer:
     now = call.service.now()
     prices = [price for price in flavor.prices if price.valid_from <= now]
     card, unit = flavor.gpu, flavor.per_unit
@@ -135,7 +147,7 @@ def _to_flavor(call: Call[NoParameters], flavor: Flavor) -> wire.FlavorAnswer:
             public_network=unit.public_network,
         ),
         price_per_hour=max(prices, key=lambda price: price.valid_from).per_hour if prices else None,
-        currency=_known(call).currency,
+        currency=call.service.operations.capabilities.capabilities().currency,
         available=not flavor.unavailable,
         unavailable_reason=flavor.unavailable or None,
     )
@@ -190,25 +202,39 @@ async def get_framework(call: Call[NoParameters]) -> wire.NotebookFramework:
     return _to_framework(_framework(call))
 
 
-@ROUTES.route("GET", "/v1/capabilities/flavor", answer=list[wire.FlavorAnswer])
-async def list_flavors(call: Call[NoParameters]) -> list[wire.FlavorAnswer]:
-    """List flavors."""
-    return [_to_flavor(call, flavor) for flavor in _known(call).flavors]
+@ROUTES.route(
+    "GET", "/v1/capabilities/flavor", answer=list[wire.FlavorAnswer], query=ProjectParameters, errors=(404,)
+)
+async def list_flavors(call: Call[ProjectParameters]) -> list[wire.FlavorAnswer]:
+    """List flavors, at the project's prices."""
+    return [_to_flavor(call, flavor) for flavor in (await _priced(call)).flavors]
 
 
-@ROUTES.route("GET", "/v1/capabilities/flavor/{id}", answer=wire.FlavorAnswer, errors=(404,))
-async def get_flavor(call: Call[NoParameters]) -> wire.FlavorAnswer:
-    """Get a flavor."""
-    found = _known(call).flavor(call.path["id"])
+@ROUTES.route(
+    "GET",
+    "/v1/capabilities/flavor/{id}",
+    answer=wire.FlavorAnswer,
+    query=ProjectParameters,
+    errors=(404,),
+)
+async def get_flavor(call: Call[ProjectParameters]) -> wire.FlavorAnswer:
+    """Get a flavor, at the project's price."""
+    found = (await _priced(call)).flavor(call.path["id"])
     if found is None:
         raise NotFoundError("flavor", call.path["id"][:80])
     return _to_flavor(call, found)
 
 
-@ROUTES.route("GET", "/v1/capabilities/quota", answer=list[wire.ProjectQuotas])
-async def get_quota(call: Call[NoParameters]) -> list[wire.ProjectQuotas]:
-    """Get the quotas."""
-    return [to_quotas(await call.service.operations.capabilities.quota(call.actor))]
+@ROUTES.route(
+    "GET",
+    "/v1/capabilities/quota",
+    answer=list[wire.ProjectQuotas],
+    query=ProjectParameters,
+    errors=(404,),
+)
+async def get_quota(call: Call[ProjectParameters]) -> list[wire.ProjectQuotas]:
+    """Get the quotas of a project."""
+    return [to_quotas(await call.service.operations.capabilities.quota(call.actor, call.query.project))]
 
 
 @ROUTES.route(

@@ -7,13 +7,13 @@ from uuid import UUID
 from ovh_spawner.contract import api_v1
 from ovh_spawner.contract.api_v1_values import Info
 from ovh_spawner.contract.sync import SyncDirection, SyncState
+from ovh_spawner.domain.access import Person
 from ovh_spawner.domain.capabilities import Capabilities
 from ovh_spawner.domain.flavors import Resources
 from ovh_spawner.domain.spec import NotebookSpec
 from ovh_spawner.domain.states import RunState
 from ovh_spawner.domain.volumes import DataStoreSource, GitSource, StandaloneSource, Volume
 from ovh_spawner.service.api.v1.datasync_json import to_data_sync
-from ovh_spawner.service.operations.actors import Actor
 from ovh_spawner.service.operations.views import DataSyncView, NotebookView, RunView
 
 _JOB_STATES = {
@@ -28,7 +28,7 @@ _JOB_STATES = {
 
 
 def to_notebook(
-    view: NotebookView, actor: Actor, *, capabilities: Capabilities, info_url: str
+    view: NotebookView, actor: Person, *, capabilities: Capabilities, info_url: str
 ) -> api_v1.Notebook:
     """Return the notebook; the values of environment variables for its owner only."""
     return api_v1.Notebook(
@@ -38,7 +38,7 @@ def to_notebook(
         user=view.owner,
         project=view.project,
         region=capabilities.region,
-        spec=_spec(view, capabilities, show_values=actor.name == view.owner),
+        spec=_spec(view, capabilities, show_values=actor.token is None and actor.name == view.owner),
         status=_status(view, info_url),
     )
 
@@ -108,9 +108,11 @@ def _status(view: NotebookView, info_url: str) -> api_v1.StatusAnswer:
         info=Info(code=view.code, message=view.message),
         url=view.url,
         info_url=info_url,
+        ssh_url=view.ssh_url or None,
         duration=view.duration,
         last_started_at=view.last_started_at,
         last_stopped_at=view.last_stopped_at,
+        last_active_at=view.last_run.last_active_at if view.last_run else None,
         data_sync=[to_data_sync(sync, volumes=answers, statuses=statuses) for sync in view.data_syncs],
         volumes=volumes,
         last_job_status=_job_status(view.last_run, view.url, info_url) if view.last_run else None,

@@ -1,7 +1,6 @@
 """``/v1/notebook``: create, list, get, change, start, stop, delete."""
 
-import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -12,33 +11,13 @@ from ovh_spawner.domain.spec import SpecRequest, SpecUpdateRequest
 from ovh_spawner.domain.states import NotebookState
 from ovh_spawner.service.api.handlers import path_id
 from ovh_spawner.service.api.json_body import read_message
+from ovh_spawner.service.api.paging import MAX_PAGE, instant, page_metadata
 from ovh_spawner.service.api.parameters import Parameters, as_list
 from ovh_spawner.service.api.routes import Call, NoParameters, Routes
 from ovh_spawner.service.api.v1.notebook_json import to_notebook
-from ovh_spawner.service.operations.views import ListQuery, NotebookView, Page
+from ovh_spawner.service.operations.views import ListQuery, NotebookView
 
 ROUTES = Routes("notebook")
-
-_MAX_PAGE = 1_000_000
-"""Page times size stays far below what a database takes as an offset."""
-_EPOCH = re.compile(r"\d{1,11}", re.ASCII)
-
-
-def _instant(value: object) -> object:
-    """Read seconds since 1970 (the vendor's client) or RFC 3339 (its web API)."""
-    text = str(value)
-    try:
-        if _EPOCH.fullmatch(text):
-            return datetime.fromtimestamp(int(text), tz=UTC)
-        found = datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError) as exc:
-        message = "give seconds since 1970, or a time such as 2026-11-22T09:00:00Z"
-        raise ValueError(message) from exc
-    if found.tzinfo is None:
-        message = "the time needs a zone; write Z at the end for UTC"
-        raise ValueError(message)
-    return found.astimezone(UTC)
-
 
 SortField = Literal["createdAt", "updatedAt", "name", "user", "state", "id"]
 
@@ -46,23 +25,32 @@ SortField = Literal["createdAt", "updatedAt", "name", "user", "state", "id"]
 class ListParameters(Parameters):
     """Filters, order and paging of the list."""
 
-    page: int = Field(default=1, ge=1, le=_MAX_PAGE, description="Page, from 1.")
+    page: int = Field(default=1, ge=1, le=MAX_PAGE, description="Page, from 1.")
     size: int = Field(default=50, ge=1, le=500, description="Notebooks on a page.")
     order: Literal["asc", "desc"] = Field(default="desc", description="Direction of the sort.")
     sort: SortField = Field(default="createdAt", description="Field to sort by.")
-    updated_after: Annotated[datetime | None, BeforeValidator(_instant)] = Field(
+    updated_after: Annotated[datetime | None, BeforeValidator(instant)] = Field(
         default=None, description="Only what changed after: seconds since 1970, or RFC 3339."
     )
-    updated_before: Annotated[datetime | None, BeforeValidator(_instant)] = Field(
+    updated_before: Annotated[datetime | None, BeforeValidator(instant)] = Field(
         default=None, description="Only what changed before: seconds since 1970, or RFC 3339."
     )
     with_spark: bool = Field(default=False, description="Accepted for the vendor's clients; there are none.")
     status_state: Annotated[list[NotebookState], BeforeValidator(as_list)] = Field(
         default_factory=list, description="Only these states; may be repeated."
     )
+    project: str = Field(default="", max_length=255, description="Only this project's.")
     user_name: str = Field(default="", max_length=255, description="Only this person's.")
     label_selector: str = Field(
         default="", max_length=4096, description="name=value[,name=value]; all must match."
+    )
+
+
+class CreateParameters(Parameters):
+    """Where to create."""
+
+    project: str | None = Field(
+        default=None, max_length=255, description="Needed by who may create notebooks in several projects."
     )
 
 
@@ -74,7 +62,9 @@ class DeleteParameters(Parameters):
     )
 
 
-def _answer(call: Call[NoParameters] | Call[ListParameters], view: NotebookView) -> api_v1.Notebook:
+def _answer(
+    call: Call[NoParameters] | Call[ListParameters] | Call[CreateParameters], view: NotebookView
+) -> api_v1.Notebook:
     settings = call.service.settings
     return to_notebook(
         view,
@@ -88,13 +78,14 @@ def _notebook(call: Call[NoParameters] | Call[DeleteParameters]) -> UUID:
     return path_id(call.path["notebook"], "notebook")
 
 
-@ROUTES.route("GET", "/v1/notebook", answer=api_v1.NotebookList, query=ListParameters, errors=(400,))
+@ROUTES.route("GET", "/v1/notebook", answer=api_v1.NotebookList, query=ListParameters, errors=(400, 404))
 async def list_notebooks(call: Call[ListParameters]) -> api_v1.NotebookList:
     """List notebooks."""
     asked = call.query
     query = ListQuery(
         states=frozenset(asked.status_state),
         user=asked.user_name,
+        project=asked.project,
         label_selector=asked.label_selector,
         updated_after=asked.updated_after,
         updated_before=asked.updated_before,
@@ -105,20 +96,8 @@ async def list_notebooks(call: Call[ListParameters]) -> api_v1.NotebookList:
     )
     found = await call.service.operations.notebooks.list(call.actor, query)
     return api_v1.NotebookList(
-        items=[_answer(call, view) for view in found.items], metadata=_metadata(call, found)
-    )
-
-
-def _metadata(call: Call[ListParameters], found: Page[NotebookView]) -> api_v1.PageMetadata:
-    following = None
-    if found.page < found.page_count:
-        asked = call.query.model_copy(update={"page": found.page + 1})
-        following = f"{call.service.settings.service_prefix}v1/notebook?{asked.to_query()}"
-    return api_v1.PageMetadata(
-        current_page=found.page,
-        page_count=found.page_count,
-        total=found.total,
-        links=api_v1.Links(next=following),
+        items=[_answer(call, view) for view in found.items],
+        metadata=page_metadata(call, "v1/notebook", found),
     )
 
 
@@ -127,11 +106,13 @@ def _metadata(call: Call[ListParameters], found: Page[NotebookView]) -> api_v1.P
     "/v1/notebook",
     answer=api_v1.Notebook,
     body=SpecRequest,
-    errors=(400,),
+    query=CreateParameters,
+    errors=(400, 404),
 )
-async def create_notebook(call: Call[NoParameters]) -> api_v1.Notebook:
+async def create_notebook(call: Call[CreateParameters]) -> api_v1.Notebook:
     """Create a notebook and start it."""
-    return _answer(call, await call.service.operations.notebooks.create(call.actor, call.body))
+    made = await call.service.operations.notebooks.create(call.actor, call.body, project=call.query.project)
+    return _answer(call, made)
 
 
 @ROUTES.route(

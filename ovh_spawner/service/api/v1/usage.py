@@ -78,7 +78,7 @@ def _to_line(line: StatementLine) -> wire.UsageLine:
     )
 
 
-@ROUTES.route("GET", "/v1/usage", answer=wire.Usage, query=UsageParameters, errors=(400,))
+@ROUTES.route("GET", "/v1/usage", answer=wire.Usage, query=UsageParameters, errors=(400, 404))
 async def get_usage(call: Call[UsageParameters]) -> wire.Usage:
     """Get a month's statement."""
     month, statement = await _statement(call)
@@ -100,7 +100,7 @@ async def get_usage(call: Call[UsageParameters]) -> wire.Usage:
     "/v1/usage.csv",
     answer=Text,
     query=UsageParameters,
-    errors=(400,),
+    errors=(400, 404),
 )
 async def get_usage_csv(call: Call[UsageParameters]) -> Text:
     """Get a month's statement as CSV."""
