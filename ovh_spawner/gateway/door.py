@@ -1,11 +1,14 @@
 """The way of every request: is it ours, may they come in, is it ready, then to the editor or another program."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
+from aiohttp.http import HttpProcessingError
+from aiohttp.log import server_logger
 
 from ovh_spawner import __version__
 from ovh_spawner.gateway import pages, sign_in, token_sign_in, tunnel
@@ -151,8 +154,14 @@ class AccessLog(AbstractAccessLogger):
         )
 
 
+def _is_no_strangers_fault(record: logging.LogRecord) -> bool:
+    """Leave out what is no HTTP: the library quotes it, credentials and all, and the access log tells of it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
 def build_server(handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> web.Server:
     """Return the HTTP server around a handler: bodies untouched, and cancelled when the browser goes away."""
+    server_logger.addFilter(_is_no_strangers_fault)
     return web.Server(
         handle,
         handler_cancellation=True,

@@ -16,6 +16,7 @@ from tests.gateway.running import (
     running_gateway,
     sign_in,
 )
+from tests.support.waiting import wait_for
 
 
 def own_cookie(client):
@@ -63,6 +64,19 @@ async def test_a_token_is_in_no_referrer_and_no_log(gateway, nobody):
         assert token not in answer.headers["Location"]
     async with nobody.get(f"{gateway.url}x") as answer:
         assert answer.status == 200
+    assert token not in gateway.log()
+
+
+async def test_what_is_no_http_is_not_quoted_in_the_log(gateway):
+    token = gateway.service.new_token()
+    line = f"GET {PREFIX}?token={token}&name=".encode() + b"\xff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(line)
+    assert b" 400 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+
+    wait_for(lambda: "method=UNKNOWN" in gateway.log(), what="the line of the access log")
     assert token not in gateway.log()
 
 
@@ -114,26 +128,26 @@ async def test_an_editor_sets_no_cookie_of_ours_or_the_hubs(gateway, ada, name):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "headers", "body", "status"),
+    ("request_line", "headers", "body", "status"),
     [
-        ("GET", "", b"Authorization: Bearer ovhn_\xff\xfe", b"", 401),
-        ("GET", "", b"Cookie: COOKIE=\xff\xfe", b"", 401),
-        ("GET", "_ovh/callback?code=1&state=2", b"Cookie: COOKIE-2=\xff", b"", 400),
-        ("POST", "_ovh/token", b"Content-Type: application/x-www-form-urlencoded", b"token=\xff", 400),
-        ("POST", "_ovh/token", b"Content-Type: text/plain; charset=odd", b"token=x", 403),
-        ("POST", "_ovh/token", b"Content-Type: application/x-www-form-urlencoded; charset=odd", b"a=b", 400),
-        ("POST", "_ovh/token", b"Content-Type: multipart/form-data", b"a=b", 400),
-        ("POST", "_ovh/token", b"Content-Type: multipart/form-data; boundary=x", b"a=b", 400),
+        ("GET {}", b"Authorization: Bearer ovhn_\xff\xfe", b"", 401),
+        ("GET {}", b"Cookie: COOKIE=\xff\xfe", b"", 401),
+        ("GET {}_ovh/callback?code=1&state=2", b"Cookie: COOKIE-2=\xff", b"", 400),
+        ("POST {}_ovh/token", b"Content-Type: application/x-www-form-urlencoded", b"token=\xff", 400),
+        ("POST {}_ovh/token", b"Content-Type: text/plain; charset=odd", b"token=x", 403),
+        ("POST {}_ovh/token", b"Content-Type: application/x-www-form-urlencoded; charset=odd", b"a=b", 400),
+        ("POST {}_ovh/token", b"Content-Type: multipart/form-data", b"a=b", 400),
+        ("POST {}_ovh/token", b"Content-Type: multipart/form-data; boundary=x", b"a=b", 400),
     ],
 )
 async def test_what_strangers_send_is_refused_and_is_no_fault_of_the_gateway(
-    gateway, method, path, headers, body, status
+    gateway, request_line, headers, body, status
 ):
     """A cookie that a neighbour tossed must not keep anybody out, nor strangers fill the log."""
     cookie = f"ovh-notebook-{gateway.service.notebook.hex[:12]}".encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(
-        f"{method} {PREFIX}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n".encode()
+        f"{request_line.format(PREFIX)} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n".encode()
         + headers.replace(b"COOKIE", cookie)
         + f"\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         + body

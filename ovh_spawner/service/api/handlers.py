@@ -102,6 +102,9 @@ class ApiHandler(BaseHandler):
             number=self.request_id,
         )
         actor = await self._actor(route, path)
+        if any("\0" in part for part in path.values()):
+            # Not every database takes it for a text.
+            raise NotFoundError("path", self.request.path[:200])
         query = parse_parameters(route.query, self.request.query_arguments)
         body = self._body() if route.body is not None else None
         call = Call(service=self.service, actor=actor, path=path, query=query, body=body)

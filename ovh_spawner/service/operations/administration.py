@@ -135,9 +135,11 @@ class ProjectOperations:
     async def update(self, actor: Person, name: str, data: object) -> ProjectView:
         """Change a project that the API made."""
         async with self._means.ledger.writing() as unit:
+            # Twice: to lock makes a row, which is not for whoever knows nothing of the project.
+            await self._find(unit, actor, name)
+            _refuse_all_but_platform(actor)
             await unit.projects.lock(name, self._means.now())
             project = await self._find(unit, actor, name)
-            _refuse_all_but_platform(actor)
             _refuse_declared(project)
             request = _parse(ProjectUpdateRequest, data)
             self._check(request, ())

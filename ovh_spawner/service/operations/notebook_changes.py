@@ -19,6 +19,11 @@ from ovh_spawner.service.operations.audit import Act, record_notebook
 from ovh_spawner.service.operations.datastores import DataStoreOperations
 from ovh_spawner.service.operations.means import Means
 from ovh_spawner.service.operations.notebook_records import find_server_notebook, new_notebook
+from ovh_spawner.service.operations.owners_rights import (
+    refuse_new_ways_in,
+    refuse_owners_stores,
+    usable_aliases,
+)
 from ovh_spawner.service.operations.people import People
 from ovh_spawner.service.operations.projects import choose_project
 from ovh_spawner.service.operations.run_books import pushed_volumes
@@ -63,6 +68,7 @@ class NotebookChanges:
         Raises:
             InvalidSpecError: naming everything that is wrong; nothing was changed.
             WrongStateError: the notebook runs, and more than labels and name were to change.
+            PermissionDeniedError: it is somebody else's, and this part of it is theirs to give.
 
         """
         request = parse_update(data)
@@ -70,10 +76,13 @@ class NotebookChanges:
             request = request.model_copy(update={"labels": labels_in_scope(actor, request.labels)})
         async with self._means.ledger.reading() as unit:
             standing = await self._get(unit, notebook, actor)
-        aliases = await self._datastores.aliases(standing.notebook.owner, standing.notebook.project)
+        record, settings = standing.notebook, self._means.settings
+        known = await self._datastores.aliases(record.owner, record.project)
+        aliases = usable_aliases(actor, record, known=known, settings=settings)
         context = resolution_context(self._means, Door.API, aliases, notebook=notebook)
-        changed = update(standing.notebook.spec, request, context)
-        await refuse_bad_buckets(self._means, changed, standing.notebook, before=standing.notebook.spec)
+        changed = update(record.spec, request, context)
+        refuse_owners_stores(actor, record, after=changed, settings=settings)
+        await refuse_bad_buckets(self._means, changed, record, before=record.spec)
         await self._store(actor, notebook, lambda spec: update(spec, request, context), request=request)
 
     async def set_label(self, actor: Person, notebook: UUID, *, name: str, value: str | None) -> None:
@@ -171,6 +180,8 @@ class NotebookChanges:
             standing = await self._get(unit, notebook, actor)
             spec = change(standing.notebook.spec)
             refuse_out_of_scope(actor, spec, notebook)
+            refuse_owners_stores(actor, standing.notebook, after=spec, settings=self._means.settings)
+            await refuse_new_ways_in(unit, self._means.settings, standing.notebook, person=actor, after=spec)
             wanted = {name for name in request.model_fields_set if getattr(request, name) is not None}
             if wanted <= ANY_TIME and standing.state is not NotebookState.DELETING:
                 record = standing.notebook

@@ -48,8 +48,8 @@ async def stopped(opened, **changes):
     return notebook
 
 
-async def change(opened, name, notebook, **asked):
-    client = opened.person(name)
+async def change(opened, who, notebook, **asked):
+    client = opened.person(who)
     return await client.put(f"v1/notebook/{notebook}", json=asked)
 
 
