@@ -1,5 +1,6 @@
 """``service``: a fake hub service. ``hub``: starts a real hub against it. ``person``: signs somebody in."""
 
+import asyncio
 import warnings
 from contextlib import ExitStack
 from tempfile import NamedTemporaryFile
@@ -63,3 +64,14 @@ async def person(hub):
     yield sign_in
     for visitor in signed_in:
         await visitor.browser.aclose()
+
+
+@pytest.fixture
+def patient_spawn_page(monkeypatch):
+    """JupyterHub waits one second for a start's refusal before it shows the progress; a busy machine may need more."""
+    wait = asyncio.wait
+
+    async def patiently(futures, *, timeout=None, **keywords):
+        return await wait(futures, timeout=90 if timeout == 1 else timeout, **keywords)
+
+    monkeypatch.setattr(asyncio, "wait", patiently)

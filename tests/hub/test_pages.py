@@ -3,6 +3,8 @@
 import re
 from html import unescape
 
+import pytest
+
 from tests.support.fake_hub import until
 
 FORM = {
@@ -93,6 +95,7 @@ async def test_mistakes_come_back_beside_their_fields_with_everything_typed_kept
     assert service.runs == {}
 
 
+@pytest.mark.usefixtures("patient_spawn_page")
 async def test_a_quota_refusal_comes_back_on_the_form(service, person):
     service.refuse(
         "runs", 403, "This needs 2 GPUs, and the project uses all of its 4.", code="quota_exceeded"

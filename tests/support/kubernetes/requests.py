@@ -45,7 +45,8 @@ class Requests:
             name = body["metadata"].setdefault("name", body["metadata"].get("generateName", "") + "x7x7x")
         self.seen.append((verb, f"{resource}/{sub}" if sub else resource, name))
         mishap = self.misfortunes.next(verb, resource, name)
-        self._transports.add(request.transport)
+        if request.transport is not None:  # its client has gone already
+            self._transports.add(request.transport)
         try:
             await self.misfortunes.before(mishap)
             key = Key(resource, namespace or "", name)
