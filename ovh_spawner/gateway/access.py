@@ -14,6 +14,7 @@ from aiohttp.web import BaseRequest
 from ovh_spawner.errors import OVHSpawnerError
 from ovh_spawner.gateway.cookies import CookieJar, SignedIn
 from ovh_spawner.gateway.headers import cookie_values
+from ovh_spawner.gateway.hub_session import is_in_session
 from ovh_spawner.gateway.policy import PolicyCache, Standing
 from ovh_spawner.gateway.tokens import TokenDesk, token_in_header
 
@@ -98,7 +99,8 @@ class Access:
         return decision.expires_at is None or decision.expires_at > self._now()
 
     def _who(self, request: BaseRequest) -> SignedIn | None:
-        return self._jar.read_signed_in(cookie_values(request.headers, self._jar.name), self._now())
+        found = self._jar.read_signed_in(cookie_values(request.headers, self._jar.name), self._now())
+        return found if found is not None and is_in_session(request, found.session) else None
 
 
 def _of(person: SignedIn, verdict: Verdict) -> Decision:

@@ -11,6 +11,7 @@ from ovh_spawner.contract.policy import Admission
 from ovh_spawner.gateway import pages
 from ovh_spawner.gateway.cookies import CookieJar, SignedIn
 from ovh_spawner.gateway.headers import first_of
+from ovh_spawner.gateway.hub_session import session_mark
 from ovh_spawner.gateway.paths import Prefix
 from ovh_spawner.gateway.policy import PolicyCache
 
@@ -32,7 +33,10 @@ class Admitting:
         await self.policies.refresh()
         response = pages.redirect(path, after_form=request.method == "POST")
         visitor = SignedIn(
-            notebook=self.config.notebook, visitor=admission.visitor, expires_at=admission.expires_at
+            notebook=self.config.notebook,
+            visitor=admission.visitor,
+            expires_at=admission.expires_at,
+            session=session_mark(request),
         )
         response.set_cookie(
             self.jar.name,

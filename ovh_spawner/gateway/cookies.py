@@ -28,6 +28,8 @@ class SignedIn(BaseModel):
     notebook: UUID
     visitor: str
     expires_at: UtcDatetime
+    session: str = ""
+    """Mark of the hub's session that it came about in; empty: in none."""
 
 
 class SignInUnderWay(BaseModel):

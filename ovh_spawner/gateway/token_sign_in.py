@@ -11,7 +11,6 @@ from aiohttp import web
 from ovh_spawner.errors import OVHSpawnerError
 from ovh_spawner.gateway import pages, sign_in
 from ovh_spawner.gateway.admitting import Admitting
-from ovh_spawner.gateway.headers import cookie_values
 from ovh_spawner.gateway.origins import is_own_origin
 from ovh_spawner.gateway.tokens import TokenDesk
 
@@ -20,10 +19,6 @@ NEXT, TOKEN, FAILED = "next", "token", "failed"
 
 LONGEST_FORM = 16_384
 """Bytes; a token and the longest address that an editor makes."""
-
-HUB_SESSION = "jupyterhub-session-id"
-"""The hub sets it for all paths (and hosts below its own) where somebody is signed in. A hint only: it decides which
-page is shown, not who comes in."""
 
 WRONG = "This token is not valid (any more), or not for this notebook. Check that all of it was copied."
 AWAY = "The token cannot be checked now, because the hub service does not answer. Try again in a moment."
@@ -88,8 +83,3 @@ def next_of(fields: Mapping[str, object]) -> str:
     """Return where to go after signing in, to be put below the prefix, whatever was sent."""
     text = str(fields.get(NEXT, ""))
     return text if len(text) <= sign_in.LONGEST_PATH and text.isascii() and text.isprintable() else ""
-
-
-def has_hub_session(request: web.BaseRequest) -> bool:
-    """Tell whether the hub probably knows this browser."""
-    return bool(cookie_values(request.headers, HUB_SESSION))

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from ovh_spawner.gateway import pages, token_sign_in
 from ovh_spawner.gateway.access import Decision, Verdict
+from ovh_spawner.gateway.hub_session import has_session
 from ovh_spawner.gateway.origins import is_websocket
 from ovh_spawner.gateway.paths import Prefix
 from ovh_spawner.gateway.sign_in import SignIn
@@ -35,6 +36,6 @@ class TurnAway:
     def _sign_in(self, request: web.BaseRequest, rest: str) -> web.Response:
         if not pages.wants_page(request):
             return pages.error(401, "Sign in first: open the notebook in a browser.", "unauthenticated")
-        if token_sign_in.has_hub_session(request):
+        if has_session(request):
             return self.sign_in.begin(request, rest)
         return self.token_sign_in.page(rest)

@@ -57,6 +57,34 @@ async def test_the_cookie_is_for_this_notebook_only_and_out_of_reach_of_scripts(
     assert (referrer, cached) == ("no-referrer", "no-store")
 
 
+async def test_who_signs_out_at_the_hub_is_out_of_the_notebook_too(gateway, nobody):
+    at_the_hub = URL(gateway.url).origin()
+    nobody.cookie_jar.update_cookies(HUB_SESSION, at_the_hub)
+    await sign_in(nobody, gateway)
+    async with nobody.get(gateway.url) as answer:
+        assert answer.status == 200
+
+    nobody.cookie_jar.clear(lambda cookie: cookie.key in HUB_SESSION)
+    async with nobody.get(gateway.url) as answer:
+        assert answer.status == 401
+
+    nobody.cookie_jar.update_cookies(dict.fromkeys(HUB_SESSION, "somebody else"), at_the_hub)
+    async with nobody.get(gateway.url, headers=PAGE, allow_redirects=False) as answer:
+        assert answer.status == 302
+        assert "/services/ai/open/" in answer.headers["Location"]
+
+
+async def test_a_second_session_cookie_that_a_neighbour_put_there_keeps_nobody_out(gateway, nobody):
+    nobody.cookie_jar.update_cookies(HUB_SESSION, URL(gateway.url).origin())
+    await sign_in(nobody, gateway)
+    ((name, value),) = HUB_SESSION.items()
+    (ours,) = (cookie for cookie in nobody.cookie_jar if cookie.key.startswith("ovh-notebook-"))
+    line = f"{name}=tossed; {ours.key}={ours.value}; {name}={value}"
+
+    async with browser() as fresh, fresh.get(gateway.url, headers={"Cookie": line}) as answer:
+        assert answer.status == 200
+
+
 async def test_behind_https_the_cookies_are_for_https_only(gateway, nobody):
     headers = {**PAGE, "X-Forwarded-Proto": "https,http"}
     async with nobody.get(gateway.url, headers=headers, cookies=HUB_SESSION, allow_redirects=False) as answer:
