@@ -12,6 +12,7 @@ from ovh_spawner.service.api.handlers import path_id
 from ovh_spawner.service.operations.tokens import IssuedToken
 from ovh_spawner.service.pages.handlers import PageHandler
 
+_FIELDS = ("name", "role", "labels", "end", "project")
 _SHOWN = 500
 """Tokens on the page; the API has the others."""
 
@@ -73,7 +74,8 @@ class TokensPage(PageHandler):
             projects=sorted(name for name in roles if self.actor.has_role(name, Role.OPERATOR)),
             issued=issued,
             problem=problem,
-            given={name: self._field(name) for name in ("name", "role", "labels", "end", "project")},
+            # What was typed comes back with a refusal only: pressed again, it would make a second token.
+            given={name: self._field(name) if problem else "" for name in _FIELDS},
             prefix_of_values=PREFIX,
             now=self.service.now(),
             longest=self.service.settings.tokens.max_days,

@@ -50,6 +50,7 @@ async def test_a_token_is_made_shown_once_renewed_and_deleted(place):
     assert made.status_code == 200
     assert made.headers["Cache-Control"] == "no-store"
     assert "2099-12-31" in made.text
+    assert re.search(r'name="name"[^>]*value=""', made.text), "pressed again, it would make a second one"
     assert value_in(again.text) == ""
     assert "team=red" in again.text
     assert (await place.door.client(first).get("v1/me")).status_code == 401
