@@ -3,16 +3,14 @@
 Pods on fake nodes answer nothing, so both spawners are told that every pod listens at a stub of the benchmark.
 """
 
-import json
-import os
-from pathlib import Path
-
 from kubespawner import KubeSpawner
 
 from ovh_spawner.hub.kubernetes_configuration import API_SECONDS, REFLECTOR_SECONDS, configure
 from ovh_spawner.hub.kubernetes_spawner import OVHSpawner
+from tests.cluster.hub_surroundings import use_surroundings
 
-here = json.loads(Path(os.environ["CLUSTER_TEST_HUB"]).read_text())
+c = get_config()  # noqa: F821 - given by JupyterHub
+here = use_surroundings(c)
 
 
 class Plain(KubeSpawner):  # type: ignore[misc]
@@ -44,16 +42,6 @@ def use_plain_kubespawner(config) -> None:  # noqa: ANN001
     config.ResourceReflector.timeout_seconds = REFLECTOR_SECONDS
 
 
-c = get_config()  # noqa: F821 - given by JupyterHub
-c.JupyterHub.bind_url = here["public_url"]
-c.JupyterHub.hub_ip = here["address"]
-c.JupyterHub.hub_port = here["hub_port"]
-c.JupyterHub.hub_connect_url = here["hub_url"]
-c.JupyterHub.db_url = f"sqlite:///{here['state']}/jupyterhub.sqlite"
-c.JupyterHub.cookie_secret_file = f"{here['state']}/cookie_secret"
-c.ConfigurableHTTPProxy.should_start = False
-c.ConfigurableHTTPProxy.api_url = here["proxy_api_url"]
-c.Authenticator.allow_all = True
 if here["plain"]:
     use_plain_kubespawner(c)
 else:
