@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ovh_spawner.contract.sync import SyncJob, SyncReport, SyncState, SyncVolume, VolumeProgress
@@ -28,11 +29,11 @@ QUICK = (
 )  # fmt: skip
 
 
-def check(job: SyncJob) -> SyncReport:
-    """Look at every volume of a data store, all at once."""
+def check(job: SyncJob, scratch: Path) -> SyncReport:
+    """Look at every volume of a data store, all at once; what is written meanwhile lies in ``scratch``."""
     started = datetime.now(UTC)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        volumes = list(pool.map(_check_volume, job.volumes))
+        volumes = list(pool.map(partial(_check_volume, scratch=scratch), job.volumes))
     bad = [volume for volume in volumes if volume.state is not SyncState.DONE]
     return SyncReport(
         job=job.id,
@@ -44,12 +45,12 @@ def check(job: SyncJob) -> SyncReport:
     )
 
 
-def _check_volume(volume: SyncVolume) -> VolumeProgress:
+def _check_volume(volume: SyncVolume, scratch: Path) -> VolumeProgress:
     state, message = SyncState.DONE, ""
     if isinstance(volume.source, StoreSource):
         try:
             with guarded(volume.reach) as guard:
-                _list(volume.source, guard)
+                _list(volume.source, guard, scratch)
         except VolumeFailedError as exc:
             state, message = exc.state, exc.message
     return VolumeProgress(
@@ -57,9 +58,9 @@ def _check_volume(volume: SyncVolume) -> VolumeProgress:
     )
 
 
-def _list(source: StoreSource, guard: Guard | None) -> None:
+def _list(source: StoreSource, guard: Guard | None, scratch: Path) -> None:
     remote = remote_of(source)
-    with tempfile.TemporaryDirectory(prefix="ovh-check-") as folder:
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
         config = Path(folder) / "rclone.conf"
         write_config(remote, config)
         command = [rclone_binary(), "lsf", f"{SECTION}:{remote.container}", "--config", str(config), *QUICK]
@@ -84,11 +85,14 @@ def _info(volume: SyncVolume) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check the job in a file, which is removed, and print the report."""
+    """Check the job in a file, which is removed, and print the report.
+
+    Credentials are written beside that file only: who made its folder removes it, even after ending this program.
+    """
     path = Path((arguments if arguments is not None else sys.argv[1:])[0])
     text = path.read_bytes()
     path.unlink()
-    sys.stdout.write(check(SyncJob.model_validate_json(text)).model_dump_json() + "\n")
+    sys.stdout.write(check(SyncJob.model_validate_json(text), path.parent).model_dump_json() + "\n")
     return 0
 
 

@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -219,26 +220,24 @@ async def test_removing_files_copes_with_folders_that_nobody_may_write(runner, t
     assert outside.stat().st_mode & 0o777 == 0o500
 
 
-async def test_silent_data_stores_do_not_hold_up_other_work(runner, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        store = S3Source(
-            alias="SILENT",
-            endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}",
-            region="x",
-            access_key="k",
-            secret_key="s",
-            container="data",
-        )
-        volume = make_job(runner, tmp_path).volumes[0].model_copy(update={"source": store})
-        # More than Python's default pool has threads on any machine.
-        checks = [asyncio.create_task(runner.check([volume], seconds=3)) for _ in range(40)]
-        await asyncio.sleep(0)
+async def test_silent_data_stores_hold_up_no_other_work_and_leave_no_credentials(
+    runner, tmp_path, silent_store, monkeypatch
+):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    volume = make_job(runner, tmp_path).volumes[0].model_copy(update={"source": silent_store})
+    # More than Python's default pool has threads on any machine.
+    checks = [asyncio.create_task(runner.check([volume], seconds=3)) for _ in range(40)]
+    await asyncio.sleep(0)
 
-        evidence = await runner.observe_run(uuid4(), uuid4())
+    evidence = await runner.observe_run(uuid4(), uuid4())
 
-        assert evidence.life is RunLife.NEVER
-        assert not any(check.done() for check in checks)
-        assert await asyncio.gather(*checks) == [None] * len(checks)
+    assert evidence.life is RunLife.NEVER
+    assert not any(check.done() for check in checks)
+    assert await asyncio.gather(*checks) == [None] * len(checks)
+    assert list(scratch.iterdir()) == []
 
 
 async def test_the_check_tells_a_missing_bucket_and_a_silent_store(runner, tmp_path, bucket):
