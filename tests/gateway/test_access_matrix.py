@@ -25,6 +25,7 @@ async def cast(tmp_path):
     declared = {"declared": {"operators": {"users": ["nobody-here"]}}}
     world = World(tmp_path, f"sqlite+aiosqlite:///{tmp_path}/ledger.sqlite", projects=declared)
     await world.start()
+    world.hub.on_stop = world.end_server
     async with open_door(serve=of_world(world)) as door:
         made = Cast(world, door)
         await made.set_up()
@@ -51,14 +52,7 @@ async def gateway_of(cast, notebook, folder):
 
 
 async def running_notebook(cast):
-    body = {
-        "labels": {"team": "red"},
-        "env": {"editorId": "jupyterlab", "frameworkId": "conda"},
-        "resources": {"flavor": "ai1-1-cpu", "cpu": 1},
-    }
-    made = await cast.owner.post("v1/notebook", json=body, params={"project": "ai"})
-    assert made.is_success, made.text
-    return await cast.world.until_state(UUID(made.json()["id"]), NotebookState.RUNNING)
+    return await cast.world.until_state(UUID(await cast.new_notebook()), NotebookState.RUNNING)
 
 
 async def ask(client, gateway, door, headers):

@@ -22,29 +22,30 @@ COLUMNS = {
     "renewed token": "the value of a token before it was renewed",
     "deleted token": "application token that was deleted",
     "expired token": "application token that has expired",
+    "stopped notebook": "the token that a notebook was given for itself, after it stopped",
 }
 LETTERS = {"Y": "yes", "F": "forbidden", "N": "not found", "A": "sign in"}
 STATUSES = {"F": 403, "N": 404, "A": 401}
 
 RULES = {
-    "for anyone": "YYY YYYYY YYYY YYY",
-    "for who is signed in": "AAY YYYYY YYYY AAA",
-    "see a notebook": "AAN YYYYY YYYN AAA",
-    "operate a notebook": "AAN FYYYY FYYN AAA",
-    "make something in a project": "AAN FYYYF FYYY AAA",
-    "look into a project": "AAN YYYYY YYYY AAA",
-    "read what a project costs": "AAN YYYYY YYFF AAA",
-    "change a project": "AAN FFFFY FFFF AAA",
-    "make a project": "AAF FFFFY FFFF AAA",
-    "look after members": "AAN FFFYY FFFF AAA",
-    "look after one's own tokens": "AAY YYYYY FFFF AAA",
-    "make a token": "AAN FYYYF FFFF AAA",
-    "see or delete a token": "AAN NNYYY FFFF AAA",
-    "renew a token": "AAN NNYFF FFFF AAA",
-    "read the audit log": "AAF FFFYY FFFF AAA",
-    "add a data store": "AAN FYYYF FYFF AAA",
-    "see a data store": "AAN NNYNN YYYY AAA",
-    "remove a data store": "AAN FNYNF FYFF AAA",
+    "for anyone": "YYY YYYYY YYYY YYYY",
+    "for who is signed in": "AAY YYYYY YYYY AAAA",
+    "see a notebook": "AAN YYYYY YYYN AAAA",
+    "operate a notebook": "AAN FYYYY FYYN AAAA",
+    "make something in a project": "AAN FYYYF FYYY AAAA",
+    "look into a project": "AAN YYYYY YYYY AAAA",
+    "read what a project costs": "AAN YYYYY YYFF AAAA",
+    "change a project": "AAN FFFFY FFFF AAAA",
+    "make a project": "AAF FFFFY FFFF AAAA",
+    "look after members": "AAN FFFYY FFFF AAAA",
+    "look after one's own tokens": "AAY YYYYY FFFF AAAA",
+    "make a token": "AAN FYYYF FFFF AAAA",
+    "see or delete a token": "AAN NNYYY FFFF AAAA",
+    "renew a token": "AAN NNYFF FFFF AAAA",
+    "read the audit log": "AAF FFFYY FFFF AAAA",
+    "add a data store": "AAN FYYYF FYFF AAAA",
+    "see a data store": "AAN NNYNN YYYY AAAA",
+    "remove a data store": "AAN FNYNF FYFF AAAA",
 }
 
 
@@ -66,9 +67,9 @@ class Row:
 
 
 DOORS = {
-    "page": "AAN YYYYF YYYA AAA",
-    "websocket": "AAN YYYYF YYYA AAA",
-    "other port": "AAN YYYYF YYYA AAA",
+    "page": "AAN YYYYF YYYA AAAA",
+    "websocket": "AAN YYYYF YYYA AAAA",
+    "other port": "AAN YYYYF YYYA AAAA",
 }
 """The doors of a running notebook; tests/gateway/test_access_matrix.py tries them at a real gateway."""
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from ovh_spawner.domain.states import NotebookState
 from ovh_spawner.domain.token_users import token_user
 from ovh_spawner.service.api.app import public_routes
 from tests.support.access_matrix import COLUMNS, ROWS, STATUSES, Row, page
@@ -51,6 +52,7 @@ class Cast:
             await _ok(boss.put(f"v1/project/ai/member/user/{name}", json={"role": role}))
         await _ok(boss.put("v1/project/other/member/user/eve", json={"role": "operator"}))
         await self._make_tokens()
+        self.clients["stopped notebook"] = self.door.client(await self._token_of_a_stopped_notebook())
         await self.add_store()
 
     @property
@@ -80,14 +82,26 @@ class Cast:
         body = {"role": "operator", **wanted}
         return (await _ok(self.owner.post("v1/token", json=body, params={"project": "ai"}))).json()
 
+    async def _token_of_a_stopped_notebook(self) -> str:
+        notebook = UUID(await self.new_notebook())
+        running = await self.world.until_state(notebook, NotebookState.RUNNING)
+        async with self.world.service.means.ledger.reading() as unit:
+            run = await unit.runs.find(running.last_run.id)
+        await _ok(self.owner.put(f"v1/notebook/{notebook}/stop"))
+        await self.world.until_state(notebook, NotebookState.STOPPED)
+        return run.gateway_token.get_secret_value()
+
+    async def new_notebook(self) -> str:
+        body = {"labels": {"team": "red"}, "env": {"editorId": "jupyterlab", "frameworkId": "conda"}}
+        body["resources"] = {"flavor": "ai1-1-cpu", "cpu": 1}
+        made = await _ok(self.owner.post("v1/notebook", json=body, params={"project": "ai"}))
+        return made.json()["id"]
+
     async def subject(self, row: Row) -> str:
         """Return the path with somebody's notebook, project or token in it, new ones where they would be used up."""
         path = row.path
         if "{notebook}" in path:
-            body = {"labels": {"team": "red"}, "env": {"editorId": "jupyterlab", "frameworkId": "conda"}}
-            body["resources"] = {"flavor": "ai1-1-cpu", "cpu": 1}
-            made = await _ok(self.owner.post("v1/notebook", json=body, params={"project": "ai"}))
-            path = path.replace("{notebook}", made.json()["id"])
+            path = path.replace("{notebook}", await self.new_notebook())
         if "{token}" in path:
             path = path.replace("{token}", (await self.new_token(name="asked for"))["id"])
         return path.replace("{project}", "ai").lstrip("/")
