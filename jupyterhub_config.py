@@ -61,4 +61,4 @@ c.JupyterHub.trust_user_provided_tokens = True
 # Our pages.
 c.JupyterHub.template_paths = [str(TEMPLATES)]
 c.JupyterHub.default_url = f"{deployment.base_path}hub/home"
-c.JupyterHub.template_vars = {"notebook_usage_url": f"{settings.service_prefix}usage"}
+c.JupyterHub.template_vars = deployment.template_vars()

@@ -9,6 +9,7 @@ from typing import Any
 
 from ovh_spawner import constants
 from ovh_spawner.catalog.settings_file import load_settings
+from ovh_spawner.domain.token_users import is_token_user
 from ovh_spawner.errors import ConfigError
 from ovh_spawner.settings import Settings
 
@@ -62,6 +63,13 @@ class Deployment:
     @property
     def database_url(self) -> str:
         return f"sqlite:///{self.state / 'jupyterhub.sqlite'}"
+
+    def template_vars(self) -> dict[str, Any]:
+        """Return what our pages need to know beyond what JupyterHub tells them; functions are asked with the user."""
+        return {
+            "notebook_usage_url": f"{self.settings.service_prefix}usage",
+            "is_token": lambda user: bool(user and is_token_user(user.name)),
+        }
 
     def services(self) -> list[dict[str, Any]]:
         """Return the hub service as JupyterHub knows it: external, with a sign-in of its own."""

@@ -91,10 +91,7 @@ def _hub(config: Any, deployment: Deployment) -> None:
     # Ours are long and random; the slow hash of short ones would take a fifth of the hub's time.
     hub.trust_user_provided_tokens = True
     hub.template_paths = [str(TEMPLATES), *hub.get("template_paths", [])]
-    hub.template_vars = {
-        **hub.get("template_vars", {}),
-        "notebook_usage_url": f"{deployment.settings.service_prefix}usage",
-    }
+    hub.template_vars = {**hub.get("template_vars", {}), **deployment.template_vars()}
     hub.default_url = f"{deployment.base_path}hub/home"
     if deployment.settings.deployment.subdomains:
         hub.subdomain_host = deployment.settings.deployment.public_url

@@ -88,6 +88,9 @@ def _sees_what_the_token_reaches(guest: Browser, user: str, *, reached: str, oth
     home = guest.get("/hub/home").text
     assert reached in home
     assert other not in home
+    for page in (home, guest.get("/services/ai/projects").text):
+        assert ">Projects</a>" in page
+        assert "App tokens" not in page
     assert 'id="new-notebook"' not in home
     opened = guest.get(reached)
     assert opened.status_code == 200, opened.text
