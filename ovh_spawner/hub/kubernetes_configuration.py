@@ -129,7 +129,13 @@ def _sign_in(config: Any, deployment: Deployment, environment: Mapping[str, str]
     public = deployment.settings.deployment.public_url
     ours.oauth_callback_url = f"{public}{deployment.base_path}hub/oauth_callback"
     if deployment.uses_demo_password:
-        ours.user_password = _secret(environment, ENV_SIGN_IN_PASSWORD)
+        if not deployment.sign_in_password:
+            raise ConfigError(
+                "Nobody could sign in. Set signIn.openid or signIn.accountsFile in the settings; for a trial among "
+                f"people who trust each other, put {ENV_SIGN_IN_PASSWORD} into the hub's Secret: it admits everybody "
+                "who knows it, under any name."
+            )
+        ours.user_password = deployment.sign_in_password
         ours.admin_password = deployment.admin_password
         ours.admin_users = {"admin"} if deployment.admin_password else set()
         log.warning("one_password_for_everybody", advice="Set up signIn in the settings.")

@@ -11,12 +11,16 @@ from tests.ssh.running import Key
 from tests.support.git_server import git_server
 from tests.support.jupyter import LabSession
 from tests.support.pages import problems_on
+from tests.support.radosgw import radosgw, radosgw_is_installed
+from tests.support.requirements import need
+from tests.support.s3_server import S3Server
 from tests.support.waiting import wait_for
 from tests.support.wheels import build_wheel
 
 pytestmark = [pytest.mark.cluster, pytest.mark.journey, pytest.mark.timeout(600)]
 
 START_SECONDS = 240
+BUCKET = "weather"
 FORM = {
     "name": "Weather",
     "editor": "jupyterlab",
@@ -24,8 +28,7 @@ FORM = {
     "flavor": "ai1-1-cpu",
     "count": "1",
     "access": "restricted",
-    "volume-0-store": "DEMO",
-    "volume-0-bucket": "weather",
+    "volume-0-bucket": BUCKET,
     "volume-0-prefix": "",
     "volume-0-path": "/workspace/data",
     "volume-0-permission": "RW",
@@ -46,11 +49,34 @@ print(sorted(name for name in os.environ if "TOKEN" in name or "SECRET" in name 
 """
 
 
-def _fill_bucket(store, tmp_path, bucket="weather"):
+@pytest.fixture(params=["DEMO", "CEPH"])
+def story_store(request, installed, cluster, tmp_path):
+    """The alias of a data store and a client of its server: the installation's own, or one of a person's."""
+    if request.param == "DEMO":
+        yield request.param, installed.store
+        return
+    need("radosgw", radosgw_is_installed(), "Debian's packages ceph-mon, ceph-osd, radosgw and ceph-common")
+    folder = tmp_path / "radosgw"
+    folder.mkdir()
+    with radosgw(folder, host=cluster.address) as server:
+        yield (
+            request.param,
+            S3Server(server.endpoint, server.access_key, server.secret_key, folder, None, "default"),
+        )
+
+
+def _add_store(person, alias, store):
+    keys = {"accessKey": store.access_key, "secretKey": store.secret_key, "region": store.region}
+    body = {"alias": alias, "type": "s3", "endpoint": store.endpoint, "credentials": {"s3": keys}}
+    answer = person.api("POST", "datastore", json=body)
+    assert answer.is_success, answer.text
+
+
+def _fill_bucket(store, tmp_path):
     wheel = build_wheel(tmp_path, name="tinypackage", source="ANSWER = 42\n")
-    store.create_bucket(bucket)
-    store.put(bucket, "temperatures.csv", "city,celsius")
-    store.put(bucket, wheel.name, wheel.read_bytes())
+    store.create_bucket(BUCKET)
+    store.put(BUCKET, "temperatures.csv", "city,celsius")
+    store.put(BUCKET, wheel.name, wheel.read_bytes())
 
 
 def _start_by_form(person, changes: dict[str, str]) -> str:
@@ -72,13 +98,16 @@ def _stop(person, notebook: str) -> None:
     person.wait_for_state(notebook, "STOPPED", seconds=START_SECONDS)
 
 
-def test_a_notebook_from_the_spawn_page_to_its_deletion(installed, cluster, tmp_path):
+def test_a_notebook_from_the_spawn_page_to_its_deletion(installed, cluster, story_store, tmp_path):
     api, namespace = cluster.api, installed.namespace
-    _fill_bucket(installed.store, tmp_path)
+    alias, store = story_store
+    _fill_bucket(store, tmp_path)
     with git_server(tmp_path, host=cluster.address) as git:
-        alice = installed.sign_in("alice")
+        alice = installed.sign_in(f"alice-{alias.lower()}")
+        if store is not installed.store:
+            _add_store(alice, alias, store)
         repository = git.create("code", files={"README.md": "forecast"})
-        notebook = _start_by_form(alice, {"git-0-url": repository})
+        notebook = _start_by_form(alice, {"git-0-url": repository, "volume-0-store": alias})
         running = alice.wait_for_state(notebook, "RUNNING", seconds=START_SECONDS)
         url = running["status"]["url"]
         lab = LabSession(alice, url)
@@ -93,7 +122,7 @@ def test_a_notebook_from_the_spawn_page_to_its_deletion(installed, cluster, tmp_
         lab.run("%pip install --no-index /workspace/data/tinypackage-1.0-py3-none-any.whl")
         _stop(alice, notebook)
 
-        assert installed.store.get("weather", "result.txt") == b"42"
+        assert store.get(BUCKET, "result.txt") == b"42"
         assert api.get("pods", f"nb-{notebook}", namespace=namespace) is None
         assert (
             api.get("persistentvolumeclaims", f"nb-{notebook}", namespace=namespace)["status"]["phase"]
@@ -110,6 +139,7 @@ def test_a_notebook_from_the_spawn_page_to_its_deletion(installed, cluster, tmp_
         assert told.strip() == "42 42"
     _stop(alice, notebook)
     _delete(installed, alice, notebook)
+    assert store.get(BUCKET, "result.txt") == b"42"
 
 
 def _delete(installed, person, notebook: str) -> None:
@@ -123,7 +153,6 @@ def _delete(installed, person, notebook: str) -> None:
             lambda kind=kind: not api.items(kind, namespace=namespace, labels=labels),
             what=f"its {kind} to be gone",
         )
-    assert installed.store.get("weather", "result.txt") == b"42"
 
 
 def test_vs_code_runs_as_well(installed, cluster):

@@ -84,10 +84,10 @@ class _Cluster:
 
 
 @contextmanager
-def radosgw(folder: Path) -> Iterator[Radosgw]:
-    """Run a gateway with all that is behind it; what it holds is gone with it."""
+def radosgw(folder: Path, *, host: str = "127.0.0.1") -> Iterator[Radosgw]:
+    """Run a gateway on ``host`` with all that is behind it; what it holds is gone with it."""
     cluster, osd, port = _Cluster(folder), str(uuid4()), free_port()
-    server = Radosgw(f"http://127.0.0.1:{port}")
+    server = Radosgw(f"http://{host}:{port}")
     (folder / "osd").mkdir()
     monmap = str(folder / "monmap")
     subprocess.run(
@@ -106,7 +106,7 @@ def radosgw(folder: Path) -> Iterator[Radosgw]:
         cluster.run("radosgw-admin", *names, *keys)
         cluster.run("radosgw-admin", "subuser", "create", "--uid", "tests", "--subuser", server.swift_user,
                     "--access", "full", "--key-type", "swift", "--secret", server.swift_key)  # fmt: skip
-        gateway = ("--name", "client.rgw", "--rgw-frontends", f"beast endpoint=127.0.0.1:{port}")
+        gateway = ("--name", "client.rgw", "--rgw-frontends", f"beast endpoint={host}:{port}")
         stack.enter_context(cluster.serving("radosgw", *gateway))
-        answers(port)
+        answers(port, host=host)
         yield server

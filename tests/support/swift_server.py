@@ -36,12 +36,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def answers(port: int, *, seconds: float = 60) -> None:
+def answers(port: int, *, host: str = "127.0.0.1", seconds: float = 60) -> None:
     """Wait until a port takes connections."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((host, port), timeout=1).close()
         except OSError:
             assert time.monotonic() < deadline, f"nothing answers on port {port}"
             time.sleep(0.1)
