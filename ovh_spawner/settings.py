@@ -166,13 +166,16 @@ class SwiftStoreSettings(Part):
     """A Swift data store that the operator offers to everyone."""
 
     type: Literal["swift"]
-    auth_url: str
+    auth_url: str = Field(description="Where to sign in; Keystone's address ends in `/v3`.")
     user: str
     key_env: str = Field(description="Name of the environment variable that holds the password or key.")
-    tenant: str = ""
-    region: str = ""
-    domain: str = ""
-    auth_version: Literal[1, 2, 3] = 3
+    tenant: str = Field(default="", description="Keystone project; needed unless the user has a usual one.")
+    region: str = Field(default="", description="Without one, the first Swift of the cloud is taken.")
+    domain: str = Field(default="", description="Keystone domain of the user; without one, `Default`.")
+    tenant_domain: str = Field(default="", description="Domain of the project; without one, the user's.")
+    auth_version: Literal[1, 2, 3] = Field(
+        default=3, description="Keystone 3 or 2, or 1: user and key alone."
+    )
 
 
 class FolderStoreSettings(Part):

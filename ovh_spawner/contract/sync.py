@@ -53,7 +53,10 @@ class S3Source(Message):
 
 
 class SwiftSource(Message):
-    """A container of a Swift data store (Keystone v3 password sign-in, or v1 with user and key)."""
+    """A container of a Swift data store (Keystone v3 password sign-in, or v1 with user and key).
+
+    An empty ``domain`` is Keystone's first one, *Default*; an empty ``tenant_domain`` is the user's.
+    """
 
     type: Literal["swift"] = "swift"
     alias: str
@@ -63,6 +66,7 @@ class SwiftSource(Message):
     tenant: str = ""
     region: str = ""
     domain: str = ""
+    tenant_domain: str = ""
     auth_version: Literal[1, 2, 3] = 3
     container: str
     prefix: str = ""

@@ -37,6 +37,11 @@ _CREDENTIALS = re.compile(
     r"|Authentication failed|could not read (Username|Password)|requested URL returned error: 401",
     re.IGNORECASE,
 )
+_NO_SWIFT = re.compile(
+    r"Response didn't have storage url|Failed to create file system for \".*\": (HTTP Error: 40[45]\b|Bad Request)",
+    re.IGNORECASE,
+)
+"""What rclone says of a Swift sign-in that was answered, but not with an account to store in."""
 _FORBIDDEN = re.compile(
     r"AccessDenied|Forbidden|StatusCode: 403|Operation not permitted|returned error: 403", re.IGNORECASE
 )
@@ -50,7 +55,8 @@ _DISK_FULL = re.compile(
 )
 _TRANSIENT = re.compile(
     r"connection refused|no such host|timed? ?out|connection reset|SlowDown|InternalError|ServiceUnavailable"
-    r"|StatusCode: (0|429|5\d\d)\b|\bEOF\b|TLS handshake|broken pipe|deadline exceeded|Timeout when reading"
+    r"|StatusCode: (0|429|5\d\d)\b|HTTP Error: (408|429|5\d\d)\b|\bEOF\b|TLS handshake|broken pipe"
+    r"|deadline exceeded|Timeout when reading"
     r"|network is unreachable|no route to host|TooManyRequests|could not resolve host|failed to connect"
     r"|couldn't connect|too slow|hung up unexpectedly|returned error: (429|5\d\d)|early EOF"
     r"|host unreachable|general SOCKS server failure|complete SOCKS5 connection",
@@ -84,6 +90,7 @@ class Words:
         """Return what a program's last words mean; ``files`` are those that it could not take."""
         sentences = (
             (_CREDENTIALS, SyncState.INVALID_CREDENTIALS, self._credentials()),
+            (_NO_SWIFT, SyncState.INVALID_CREDENTIALS, self._no_swift()),
             (_FORBIDDEN, SyncState.FORBIDDEN, self._forbidden()),
             (_MISSING, SyncState.NOT_FOUND, self._missing()),
             (_DISK_FULL, SyncState.FAILED, self._disk_full()),
@@ -106,6 +113,12 @@ class Words:
     def _credentials(self) -> str:
         return (
             f"{self.place}: the credentials of {self.owner} are not accepted. Correct them, then sync again."
+        )
+
+    def _no_swift(self) -> str:
+        return (
+            f"{self.place}: the sign-in of {self.owner} does not lead to a Swift account. "
+            "Correct its address, authVersion, tenant, domains or region, then sync again."
         )
 
     def _forbidden(self) -> str:

@@ -15,6 +15,9 @@ StoreSource = S3Source | SwiftSource | FolderSource
 
 SECTION = "store"
 
+KEYSTONE_V3 = 3
+DEFAULT_DOMAIN = "Default"
+
 
 @dataclass(frozen=True, slots=True)
 class Remote:
@@ -97,6 +100,8 @@ def _s3(source: S3Source) -> dict[str, str]:
 
 
 def _swift(source: SwiftSource) -> dict[str, str]:
+    # Keystone takes no name of a user without a domain; a cloud begins with this one.
+    domain = source.domain or (DEFAULT_DOMAIN if source.auth_version == KEYSTONE_V3 else "")
     return {
         "type": "swift",
         "env_auth": "false",
@@ -105,8 +110,8 @@ def _swift(source: SwiftSource) -> dict[str, str]:
         "key": source.key.get_secret_value(),
         "tenant": source.tenant,
         "region": source.region,
-        "domain": source.domain,
-        "tenant_domain": source.domain if source.tenant else "",
+        "domain": domain,
+        "tenant_domain": (source.tenant_domain or domain) if source.tenant else "",
         "auth_version": str(source.auth_version),
     }
 
@@ -128,7 +133,8 @@ def _endpoint(source: StoreSource) -> str:
         case S3Source():
             return source.endpoint
         case SwiftSource():
-            return f"{source.auth_url} {source.tenant} {source.region}"
+            domain = source.tenant_domain or source.domain
+            return f"{source.auth_url} {source.tenant} {source.region}" + (f" {domain}" if domain else "")
         case FolderSource():
             return source.root
 

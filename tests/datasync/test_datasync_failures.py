@@ -6,6 +6,8 @@ import time
 import pytest
 
 from ovh_spawner.contract.sync import EmptySource, FolderSource, SwiftSource, SyncState
+from ovh_spawner.datasync.failures import Words
+from ovh_spawner.datasync.remotes import remote_of
 from ovh_spawner.domain.volumes import Permission
 
 RO, RW, RWD = Permission.RO, Permission.RW, Permission.RWD
@@ -108,7 +110,7 @@ def test_a_secret_that_could_become_an_option_is_refused(notebook, s3, bucket, s
 
 @pytest.mark.parametrize("secret", ['"quoted"', "`tick", "'single'", "a#b;c=d $HOME \\ [x] ’", " space "])
 def test_a_secret_reaches_rclone_as_it_is(tmp_path, secret):
-    from ovh_spawner.datasync.remotes import remote_of, write_config
+    from ovh_spawner.datasync.remotes import write_config
     from tests.support.s3_server import rclone_binary
 
     source = SwiftSource(alias="SW", auth_url="http://127.0.0.1:1/", user="u", key=secret, container="c")
@@ -134,6 +136,44 @@ def test_a_swift_store_that_is_away_is_a_passing_failure(notebook):
     )
     result = notebook.pull(notebook.volume(source, RO))
     assert result.volume.state is SyncState.TRANSIENT_ERROR
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ("Response didn't have storage url and auth token", SyncState.INVALID_CREDENTIALS),
+        ("HTTP Error: 404: 404 NOT FOUND", SyncState.INVALID_CREDENTIALS),
+        ("HTTP Error: 405: 405 METHOD NOT ALLOWED", SyncState.INVALID_CREDENTIALS),
+        ("Bad Request", SyncState.INVALID_CREDENTIALS),
+        ("Authorization Failed", SyncState.INVALID_CREDENTIALS),
+        ("HTTP Error: 500: 500 Internal Error", SyncState.TRANSIENT_ERROR),
+        ("HTTP Error: 503: 503 Service Unavailable", SyncState.TRANSIENT_ERROR),
+        ("https response error StatusCode: 400, api error BadRequest: Bad Request", SyncState.UNKNOWN_ERROR),
+    ],
+)
+def test_what_a_swift_sign_in_was_answered_with_tells_a_wrong_one_from_a_passing_failure(said, state):
+    words = Words(place="box@SW", owner="data store 'SW'")
+
+    assert words.failure(f'Failed to create file system for "store:box": {said}').state is state
+
+
+@pytest.mark.parametrize(
+    ("sign_in", "domain", "tenant_domain"),
+    [
+        ({}, "Default", ""),
+        ({"tenant": "t"}, "Default", "Default"),
+        ({"tenant": "t", "domain": "Mine"}, "Mine", "Mine"),
+        ({"tenant": "t", "domain": "Mine", "tenant_domain": "Theirs"}, "Mine", "Theirs"),
+        ({"auth_version": 1}, "", ""),
+        ({"tenant": "t", "auth_version": 2}, "", ""),
+    ],
+)
+def test_keystone_3_is_asked_with_domains(sign_in, domain, tenant_domain):
+    source = SwiftSource(alias="SW", auth_url="http://a/", user="u", key="key", container="c", **sign_in)
+
+    options = remote_of(source).options
+
+    assert (options["domain"], options["tenant_domain"]) == (domain, tenant_domain)
 
 
 def test_an_object_that_vanishes_is_told_after_it_was_looked_for_again(notebook, odd_s3, odd_bucket):

@@ -1,10 +1,13 @@
-"""A real OpenStack Swift for tests: Debian's ``swift-*`` servers with one replica and its own sign-in (version 1).
+"""A real OpenStack Swift for tests: Debian's ``swift-*`` servers with one replica.
+
+Its sign-in is its own (version 1), or Keystone's (version 3) by :mod:`tests.support.keystone_server`.
 
 It needs the packages swift, swift-proxy, swift-account, swift-container, swift-object and memcached; where they are
 missing, :func:`swift_is_installed` says so and tests skip.
 """
 
 import getpass
+import os
 import shutil
 import socket
 import subprocess
@@ -19,11 +22,32 @@ _KINDS = ("account", "container", "object")
 
 @dataclass
 class SwiftServer:
-    """Where it answers, and its only account."""
+    """Where it and its cache answer, and the only account of its own sign-in."""
 
-    auth_url: str
+    port: int
+    cache: int
     user: str = "test:tester"
     key: str = "testing-key"
+
+    @property
+    def auth_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/auth/v1.0"
+
+    def forget_cached(self) -> None:
+        """Let it ask again for all that it remembers, sign-ins among that."""
+        with socket.create_connection(("127.0.0.1", self.cache), timeout=30) as cache:
+            cache.sendall(b"flush_all\r\n")
+            assert cache.recv(16) == b"OK\r\n"
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """What the proxy asks before it answers."""
+
+    filters: str
+    """Their names, in the order in which they ask."""
+    sections: str
+    """How each is configured."""
 
 
 def swift_is_installed() -> bool:
@@ -61,26 +85,35 @@ def _write_storage(folder: Path, kind: str, port: int) -> None:
     )
 
 
-def _write_proxy(folder: Path, server: SwiftServer, *, port: int, cache: int) -> None:
+def _own_sign_in(server: SwiftServer) -> SignIn:
     account = server.user.replace(":", "_")
+    return SignIn(
+        "tempauth",
+        "[filter:tempauth]\nuse = egg:swift#tempauth\n"
+        f"user_{account} = {server.key} .admin http://127.0.0.1:{server.port}/v1/AUTH_test\n",
+    )
+
+
+def _write_proxy(folder: Path, server: SwiftServer, sign_in: SignIn) -> None:
     filters = ("catch_errors", "listing_formats")
     (folder / "proxy-server.conf").write_text(
-        f"[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = {port}\nswift_dir = {folder}\n"
+        f"[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = {server.port}\nswift_dir = {folder}\n"
         f"user = {getpass.getuser()}\nworkers = 0\n"
-        "[pipeline:main]\npipeline = catch_errors cache listing_formats tempauth proxy-server\n"
+        f"[pipeline:main]\npipeline = catch_errors cache listing_formats {sign_in.filters} proxy-server\n"
         "[app:proxy-server]\nuse = egg:swift#proxy\naccount_autocreate = true\n"
-        "[filter:tempauth]\nuse = egg:swift#tempauth\n"
-        f"user_{account} = {server.key} .admin http://127.0.0.1:{port}/v1/AUTH_test\n"
-        f"[filter:cache]\nuse = egg:swift#memcache\nmemcache_servers = 127.0.0.1:{cache}\n"
+        f"[filter:cache]\nuse = egg:swift#memcache\nmemcache_servers = 127.0.0.1:{server.cache}\n"
         + "".join(f"[filter:{name}]\nuse = egg:swift#{name}\n" for name in filters)
+        + sign_in.sections
     )
 
 
 @contextmanager
-def server_process(command: list[str], log: Path) -> Iterator[None]:
+def server_process(command: list[str], log: Path, *, env: dict[str, str] | None = None) -> Iterator[None]:
     """Run a server and end it at the end."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})}
+        )
     try:
         yield
     finally:
@@ -89,14 +122,14 @@ def server_process(command: list[str], log: Path) -> Iterator[None]:
 
 
 @contextmanager
-def swift_server(folder: Path) -> Iterator[SwiftServer]:
-    """Run a Swift whose disk is a folder."""
+def swift_server(folder: Path, sign_in: SignIn | None = None) -> Iterator[SwiftServer]:
+    """Run a Swift whose disk is a folder; without ``sign_in`` it has its own."""
     (folder / "devices/disk").mkdir(parents=True)
     ports = {name: free_port() for name in (*_KINDS, "proxy", "cache")}
-    server = SwiftServer(f"http://127.0.0.1:{ports['proxy']}/auth/v1.0")
+    server = SwiftServer(ports["proxy"], ports["cache"])
     for kind in _KINDS:
         _write_storage(folder, kind, ports[kind])
-    _write_proxy(folder, server, port=ports["proxy"], cache=ports["cache"])
+    _write_proxy(folder, server, sign_in or _own_sign_in(server))
     cache = ["memcached", "-l", "127.0.0.1", "-p", str(ports["cache"]), "-u", "nobody", "-m", "16"]
     with ExitStack() as stack:
         stack.enter_context(server_process(cache, folder / "cache.log"))

@@ -64,6 +64,7 @@ class SwiftCredentials(_Request):
     tenant: str = ""
     region: str = ""
     domain: str = ""
+    tenant_domain: str = ""
     auth_version: Literal[1, 2, 3] = 3
 
 

@@ -157,6 +157,7 @@ def platform_source(means: Means, alias: str, *, container: str, prefix: str = "
                 tenant=store.tenant,
                 region=store.region,
                 domain=store.domain,
+                tenant_domain=store.tenant_domain,
                 auth_version=store.auth_version,
                 container=container,
                 prefix=prefix,

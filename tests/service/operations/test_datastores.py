@@ -1,11 +1,12 @@
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
 from ovh_spawner.contract.sync import Reach, S3Source, SwiftSource
 from ovh_spawner.domain import volumes as wanted
 from ovh_spawner.errors import InvalidSpecError, NotFoundError
-from ovh_spawner.service.operations.sync_jobs import reach_of
+from ovh_spawner.service.operations.sync_jobs import platform_source, reach_of
 from ovh_spawner.settings import Settings
 from tests.support.world import ANN, BOB, spec, until
 
@@ -69,6 +70,26 @@ async def test_jobs_get_the_credentials_of_their_stores(world, stores):
     assert s3.secret_key.get_secret_value() == "very-secret"
     assert isinstance(swift, SwiftSource)
     assert (swift.user, swift.domain, swift.auth_version) == ("joe", "Default", 3)
+
+
+def test_the_operators_swift_store_signs_in_as_its_settings_say():
+    store = {
+        "type": "swift",
+        "authUrl": "https://auth.example.org/v3",
+        "user": "joe",
+        "keyEnv": "CLOUD_KEY",
+        "tenant": "t",
+        "domain": "People",
+        "tenantDomain": "Projects",
+    }
+    settings = Settings.model_validate({"dataStores": {"CLOUD": store}})
+    means = SimpleNamespace(settings=settings, store_keys={"CLOUD_KEY": "very-secret"})
+
+    source = platform_source(means, "CLOUD", container="box")
+
+    assert isinstance(source, SwiftSource)
+    assert (source.tenant, source.domain, source.tenant_domain) == ("t", "People", "Projects")
+    assert source.key.get_secret_value() == "very-secret"
 
 
 async def test_refused_credentials_are_not_stored_unless_the_check_is_skipped(world, stores):
