@@ -5,9 +5,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.cluster_books import Crowd
 from bench.cluster_side import RECONCILE_SECONDS, Side, one_side, stub
 from bench.measuring import Row
 from tests.cluster.machine import programs
@@ -30,6 +32,7 @@ class Found:
     restart: float
     details: Counter[str]
     rounds: float = 0.0
+    wrong: Sequence[str] = ()
 
 
 def _measure(side: Side, at_once: int, many: int) -> Found:
@@ -39,18 +42,34 @@ def _measure(side: Side, at_once: int, many: int) -> Found:
     took = [side.start([name]) for name in singles][1:]
     side.stop(singles)
     requests, cpu = side.requests(), side.cpu_seconds()
+    crowds = [Crowd(crowd)]
     all_took = side.start(crowd)
+    crowds[0].is_ready()
     cpu = side.cpu_seconds() - cpu
     asked = side.requests() - requests
     rest = [f"rest-{number}" for number in range(many - at_once)]
     if rest:
+        crowds.append(Crowd(rest))
         side.add_users(rest)
         side.start(rest)
+        crowds[1].is_ready()
     restart = side.restart_hub(many)
     lists = _lists_per_round(side)
-    side.stop([*crowd, *rest])
+    wrong = _stop(side, crowds)
     each = sum(count for what, count in asked.items() if what.split()[1] not in {"watch", "list"}) / at_once
-    return Found(took, all_took, cpu, each, restart, asked, lists)
+    return Found(took, all_took, cpu, each, restart, asked, lists, wrong)
+
+
+def _stop(side: Side, crowds: Sequence[Crowd]) -> list[str]:
+    """Stop everybody's notebook, and return what the books have wrong."""
+    for crowd in crowds:
+        crowd.is_about_to_stop()
+    side.stop([owner for crowd in crowds for owner in crowd.owners])
+    for crowd in crowds:
+        crowd.has_stopped()
+    if side.is_plain:
+        return []
+    return [problem for crowd in crowds for problem in crowd.wrong(side.installed.state / "ledger.sqlite")]
 
 
 def _lists_per_round(side: Side) -> float:
@@ -92,11 +111,26 @@ def _rows(ours: Found, plain: Found, *, at_once: int, many: int) -> list[Row]:
             peer,
             f"{ours.requests - plain.requests:+.1f}",
             "≤ +3",
-            f"{ours.requests:.1f} (hub and service) against {plain.requests:.1f}",
+            f"{ours.requests:.1f} against {plain.requests:.1f}: {_asked(ours, at_once)}",
         ),
         _row(f"hub restarted with {many} running", peer, "≤ 1.2", (ours.restart, plain.restart), unit="s"),
         Row(f"lists per reconcile of {many}", "–", "–", "≤ 5", f"{ours.rounds:.1f}"),
+        Row(
+            f"lost or wrongly billed of {many}, with the hub killed meanwhile",
+            "the times of orders and answers",
+            "–",
+            "0",
+            f"{len(ours.wrong)}" + (f", first: {ours.wrong[0]}" if ours.wrong else ""),
+        ),
     ]
+
+
+def _asked(found: Found, starts: int) -> str:
+    """Say what hub and service asked the API server for, per start."""
+    return ", ".join(
+        f"{count / starts:.1f} {what.removeprefix('ovh-spawner-')}"
+        for what, count in found.details.most_common()
+    )
 
 
 def _row(what: str, peer: str, goal: str, pair: tuple[float, float], *, unit: str) -> Row:

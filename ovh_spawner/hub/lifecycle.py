@@ -86,17 +86,19 @@ class LifecycleMixin(NotebookTraits):
 
     async def resolve_options(self, options: dict[str, Any]) -> None:
         """Turn what came in into a stored record; the hub keeps no more than its reference."""
-        kept: dict[str, Any] = {}
+        # JupyterHub has stored in clear what its API received: that must not wait for the service.
+        self._keep({})
+        self.commit()
         try:
             reference = await self.resolve(options)
-            kept = reference.model_dump(mode="json")
         except OVHSpawnerError as error:
             raise refusals.refusal(error) from error
-        finally:
-            # JupyterHub has stored in clear what its API received.
-            self.user_options = kept
-            self.orm_spawner.user_options = kept
-            self.commit()
+        # Stored with the start, which follows at once.
+        self._keep(reference.model_dump(mode="json"))
+
+    def _keep(self, options: dict[str, Any]) -> None:
+        self.user_options = options
+        self.orm_spawner.user_options = options
 
     async def resolve(self, options: dict[str, Any]) -> NotebookReference:
         """Return the reference of the record that the options become; raises OVHSpawnerError."""

@@ -24,11 +24,20 @@ QUICK_SECONDS = 5.0
 LOOK_SECONDS = 2.0
 """Between two looks at whether a start is still wanted: a stop should feel obeyed."""
 
+LOOKS_PER_SECOND = 10
+"""Of all starts of this hub together: when a whole class starts at once, looking must not be what keeps it busy."""
+
+LONGEST_LOOK_SECONDS = 15.0
+"""Between two looks, however many start."""
+
 RETRY_SECONDS = (1.0, 5.0, 15.0, 60.0)
 """Pauses between tries in the background; the last one repeats."""
 
 _PULL_REPORT_SECONDS = 2.0
 """A service that takes longer misses this one; the next comes soon."""
+
+_looking: set[UUID] = set()
+"""Runs whose starts are looked after."""
 
 _undelivered: set[asyncio.Task[None]] = set()
 """Keeps the tasks alive; a spawner is gone long before its last report is delivered."""
@@ -59,8 +68,15 @@ class Reports:
 
     async def wait_until_over(self, run: UUID, listen: Callable[[RunStatus], None]) -> None:
         """Return when the books say that the run is over; each look proves that it lives, and is told."""
+        _looking.add(run)
+        try:
+            await self._look_until_over(run, listen)
+        finally:
+            _looking.discard(run)
+
+    async def _look_until_over(self, run: UUID, listen: Callable[[RunStatus], None]) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(look_seconds(len(_looking)))
             try:
                 async with asyncio.timeout(QUICK_SECONDS):
                     status = await self._client.heartbeat(run)
@@ -85,6 +101,11 @@ class Reports:
                 return
             log.info("report_delivered_late", run=str(run), state=report.state.value)
             return
+
+
+def look_seconds(starts: int) -> float:
+    """Return how long to wait between two looks at one of so many starts."""
+    return min(max(LOOK_SECONDS, starts / LOOKS_PER_SECOND), LONGEST_LOOK_SECONDS)
 
 
 def undelivered() -> int:

@@ -1,0 +1,62 @@
+"""Whether the books of many notebooks are right: none lost, each ran once, from when it began to when it ended."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.support.true_times import TrueTimes, minutes_between
+from tests.support.waiting import wait_for
+
+TICK = timedelta(seconds=1)
+"""A cluster writes whole seconds."""
+SETTLE_SECONDS = 300
+
+
+class Crowd:
+    """People with one notebook each, who start together and stop together."""
+
+    def __init__(self, owners: Sequence[str]) -> None:
+        self.owners = owners
+        self.times = TrueTimes()
+        self.times.begun_after -= TICK
+
+    def is_ready(self) -> None:
+        self.times.saw("RUNNING", datetime.now(UTC))
+
+    def is_about_to_stop(self) -> None:
+        self.times.ordering()
+        assert self.times.over_after is not None
+        self.times.over_after -= TICK
+
+    def has_stopped(self) -> None:
+        self.times.ended()
+
+    def wrong(self, ledger: Path) -> list[str]:
+        """Name whom the books have wrong, and how."""
+        wait_for(lambda: not _open_runs(ledger), what="every run to be closed", seconds=SETTLE_SECONDS)
+        return [f"{owner}: {problem}" for owner in self.owners if (problem := self._problem(ledger, owner))]
+
+    def _problem(self, ledger: Path, owner: str) -> str:
+        runs = _ask(ledger, "SELECT running_at, stopped_at, state FROM runs WHERE owner = ?", owner)
+        if [run["state"] for run in runs] != ["STOPPED"]:
+            return f"runs {[tuple(run) for run in runs]}"
+        began, ended = (
+            datetime.fromisoformat(runs[0][name]).replace(tzinfo=UTC) for name in ("running_at", "stopped_at")
+        )
+        try:
+            self.times.check(began, ended, minutes_between(began, ended))
+        except AssertionError as error:
+            return str(error)
+        return ""
+
+
+def _open_runs(ledger: Path) -> int:
+    return len(_ask(ledger, "SELECT id FROM runs WHERE ended_at IS NULL"))
+
+
+def _ask(ledger: Path, query: str, *values: str) -> list[sqlite3.Row]:
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as books:
+        books.row_factory = sqlite3.Row
+        return books.execute(query, values).fetchall()
