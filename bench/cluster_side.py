@@ -31,6 +31,9 @@ PATIENCE = 1800.0
 LOOK_SECONDS = 2.0
 """A hub that lists hundreds of users does nothing else for that long."""
 
+PAGE = 200
+"""Users that a hub lists at a time, whatever it is asked for."""
+
 RECONCILE_SECONDS = 15
 SERVER = "nb-bench"
 FAKE = {"ovh-spawner.test/node": "fake"}
@@ -122,8 +125,13 @@ class Side:
         return set(self._servers())
 
     def _servers(self) -> Mapping[str, list[dict[str, Any]]]:
-        users = self.hub.get("/users", params={"state": "active", "limit": 1000}).json()
-        return {user["name"]: list(user["servers"].values()) for user in users}
+        found: dict[str, list[dict[str, Any]]] = {}
+        while True:
+            asked = {"state": "active", "offset": len(found), "limit": PAGE}
+            users = self.hub.get("/users", params=asked).json()
+            found |= {user["name"]: list(user["servers"].values()) for user in users}
+            if len(users) < PAGE:
+                return found
 
     def routes(self) -> int:
         return sum("/user/" in path for path in self.hub.get("/proxy").json())
