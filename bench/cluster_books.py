@@ -1,16 +1,13 @@
 """Whether the books of many notebooks are right: none lost, each ran once, from when it began to when it ended."""
 
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.cluster.notebooks import CLUSTER_TICK, ask_books, utc
 from tests.support.true_times import TrueTimes, minutes_between
 from tests.support.waiting import wait_for
 
-TICK = timedelta(seconds=1)
-"""A cluster writes whole seconds."""
 SETTLE_SECONDS = 300
 
 
@@ -20,7 +17,7 @@ class Crowd:
     def __init__(self, owners: Sequence[str]) -> None:
         self.owners = owners
         self.times = TrueTimes()
-        self.times.begun_after -= TICK
+        self.times.begun_after -= CLUSTER_TICK
 
     def is_ready(self) -> None:
         self.times.saw("RUNNING", datetime.now(UTC))
@@ -28,7 +25,7 @@ class Crowd:
     def is_about_to_stop(self) -> None:
         self.times.ordering()
         assert self.times.over_after is not None
-        self.times.over_after -= TICK
+        self.times.over_after -= CLUSTER_TICK
 
     def has_stopped(self) -> None:
         self.times.ended()
@@ -39,12 +36,10 @@ class Crowd:
         return [f"{owner}: {problem}" for owner in self.owners if (problem := self._problem(ledger, owner))]
 
     def _problem(self, ledger: Path, owner: str) -> str:
-        runs = _ask(ledger, "SELECT running_at, stopped_at, state FROM runs WHERE owner = ?", owner)
+        runs = ask_books(ledger, "SELECT running_at, stopped_at, state FROM runs WHERE owner = ?", owner)
         if [run["state"] for run in runs] != ["STOPPED"]:
             return f"runs {[tuple(run) for run in runs]}"
-        began, ended = (
-            datetime.fromisoformat(runs[0][name]).replace(tzinfo=UTC) for name in ("running_at", "stopped_at")
-        )
+        began, ended = utc(runs[0]["running_at"]), utc(runs[0]["stopped_at"])
         try:
             self.times.check(began, ended, minutes_between(began, ended))
         except AssertionError as error:
@@ -53,10 +48,4 @@ class Crowd:
 
 
 def _open_runs(ledger: Path) -> int:
-    return len(_ask(ledger, "SELECT id FROM runs WHERE ended_at IS NULL"))
-
-
-def _ask(ledger: Path, query: str, *values: str) -> list[sqlite3.Row]:
-    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as books:
-        books.row_factory = sqlite3.Row
-        return books.execute(query, values).fetchall()
+    return len(ask_books(ledger, "SELECT id FROM runs WHERE ended_at IS NULL"))

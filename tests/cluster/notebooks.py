@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -159,21 +160,26 @@ class Notebook:
         (run,) = self.runs()
         assert run["state"] in {"STOPPED", "FAILED", "ERROR"}, dict(run)
         assert run["ended_at"], dict(run)
-        return self.times.check(_utc(run["running_at"]), _utc(run["stopped_at"]), self.usage()["minutes"])
+        return self.times.check(utc(run["running_at"]), utc(run["stopped_at"]), self.usage()["minutes"])
 
     def runs(self) -> list[sqlite3.Row]:
         """What the ledger has of it."""
-        file = self.installed.state / "ledger.sqlite"
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as books:
-            books.row_factory = sqlite3.Row
-            query = "SELECT * FROM runs WHERE notebook = ? ORDER BY created_at"
-            return books.execute(query, (UUID(self.id).hex,)).fetchall()
+        query = "SELECT * FROM runs WHERE notebook = ? ORDER BY created_at"
+        return ask_books(self.installed.state / "ledger.sqlite", query, UUID(self.id).hex)
 
 
 SAVED = "the changed file is in the bucket"
 
 
-def _utc(text: str) -> datetime:
+def ask_books(ledger: Path, query: str, *values: str) -> list[sqlite3.Row]:
+    """Return what the ledger's own file says."""
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as books:
+        books.row_factory = sqlite3.Row
+        return books.execute(query, values).fetchall()
+
+
+def utc(text: str) -> datetime:
+    """Return a time as the ledger's file has it."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 

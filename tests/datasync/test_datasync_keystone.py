@@ -9,6 +9,7 @@ from ovh_spawner.contract.sync import SwiftSource, SyncDirection, SyncState
 from ovh_spawner.domain.volumes import Permission
 from ovh_spawner.service.runners.local import LocalRunner
 from tests.datasync.conftest import wait_until
+from tests.datasync.container_life import check_the_life_of_a_container
 from tests.support.http_doors import of_world, open_door
 from tests.support.keystone_server import (
     REGION,
@@ -80,29 +81,7 @@ def notebook(notebook):
 
 
 def test_a_container_is_created_filled_changed_and_emptied(notebook, container):
-    volume = notebook.volume(container("box"), RWD)
-    notebook.pull(volume).done()
-    data = notebook.home / "data"
-    (data / "d").mkdir()
-    for name in ("a", "b", "d/ü c", "line\nfeed"):
-        (data / name).write_text(name)
-    assert notebook.push(volume).done().completed == 4
-    assert notebook.push(volume).done().completed == 0
-    reader = notebook.volume(container("box"), RO, at="reader")
-    assert notebook.pull(reader).done().completed == 4
-    assert notebook.pull(reader).done().completed == 0
-    assert (notebook.home / "reader/d/ü c").read_text() == "d/ü c"
-    (data / "a").unlink()
-    (data / "b").write_text("changed")
-
-    pushed = notebook.push(volume).done()
-
-    assert (pushed.completed, pushed.deleted) == (1, 1)
-    again = notebook.volume(container("box"), RO, at="again")
-    notebook.pull(again).done()
-    names = sorted(path.name for path in (notebook.home / "again").rglob("*"))
-    assert names == ["b", "d", "line\nfeed", "ü c"]
-    assert (notebook.home / "again/b").read_text() == "changed"
+    check_the_life_of_a_container(notebook, container("box"))
 
 
 def test_projects_of_one_name_are_told_apart_by_their_domain(notebook, container):

@@ -4,6 +4,7 @@ import pytest
 
 from ovh_spawner.contract.sync import S3Source, SwiftSource, SyncState
 from ovh_spawner.domain.volumes import Permission
+from tests.datasync.container_life import check_the_life_of_a_container
 from tests.support.radosgw import radosgw, radosgw_is_installed
 from tests.support.requirements import need
 
@@ -41,30 +42,7 @@ def by_swift(gateway, container: str, **changes: str) -> SwiftSource:
 
 @pytest.mark.parametrize("source", [by_s3, by_swift])
 def test_a_container_is_created_filled_changed_and_emptied(notebook, gateway, source):
-    store = source(gateway, f"box-{source.__name__.replace('_', '-')}")
-    volume = notebook.volume(store, RWD)
-    notebook.pull(volume).done()
-    data = notebook.home / "data"
-    (data / "d").mkdir()
-    for name in ("a", "b", "d/ü c", "line\nfeed"):
-        (data / name).write_text(name)
-    assert notebook.push(volume).done().completed == 4
-    assert notebook.push(volume).done().completed == 0
-    reader = notebook.volume(store, RO, at="reader")
-    assert notebook.pull(reader).done().completed == 4
-    assert notebook.pull(reader).done().completed == 0
-    assert (notebook.home / "reader/d/ü c").read_text() == "d/ü c"
-    (data / "a").unlink()
-    (data / "b").write_text("changed")
-
-    pushed = notebook.push(volume).done()
-
-    assert (pushed.completed, pushed.deleted) == (1, 1)
-    again = notebook.volume(store, RO, at="again")
-    notebook.pull(again).done()
-    names = sorted(path.name for path in (notebook.home / "again").rglob("*"))
-    assert names == ["b", "d", "line\nfeed", "ü c"]
-    assert (notebook.home / "again/b").read_text() == "changed"
+    check_the_life_of_a_container(notebook, source(gateway, f"box-{source.__name__.replace('_', '-')}"))
 
 
 def test_what_swift_wrote_s3_reads(notebook, gateway):
