@@ -216,5 +216,6 @@ async def test_a_store_that_keystone_does_not_admit_is_not_added(ann, cloud, wro
 
     assert added.status_code == 400
     assert said in added.text
+    assert "connection-check" not in added.text
     assert "secret" not in added.text
     assert (await ann.get("v1/datastore/CLOUD")).status_code == 404

@@ -214,7 +214,9 @@ class DataStoreOperations:
         [found] = report.volumes
         if found.state in REACHED:
             return StoreCheck(SyncState.DONE)
-        return StoreCheck(found.state, found.message)
+        # The bucket that was asked for is ours; the person is told of the store.
+        said = found.message.removeprefix(f"{found.info}: ")
+        return StoreCheck(found.state, said[:1].upper() + said[1:])
 
     def _record(self, request: DataStoreRequest, actor: Person, project: str) -> DataStoreRecord:
         chosen = request.credentials.s3 or request.credentials.swift
