@@ -46,6 +46,7 @@ if deployment.uses_demo_password:
 c.JupyterHub.spawner_class = "ovh_spawner.hub.local_spawner.OVHLocalSpawner"
 c.JupyterHub.allow_named_servers = True
 c.OVHLocalSpawner.settings = settings
+c.OVHLocalSpawner.capabilities = deployment.capabilities()
 c.OVHLocalSpawner.internal_token = deployment.internal_token
 # A notebook that ends by itself is seen soon; looking at a process costs nothing.
 c.OVHLocalSpawner.poll_interval = 5

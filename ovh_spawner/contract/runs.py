@@ -78,7 +78,7 @@ class PreparedRun(Message):
     notebook: UUID
     claim: str = Field(default="", description="The claim that holds the notebook's files.")
     run_secret: str = Field(default="", description="The Secret with gateway.json and perhaps pull.json.")
-    environment_secret: str = Field(default="", description="The Secret with the editor's variables.")
+    environment_secret: str = Field(default="", description="The Secret with the user's variables, if any.")
     has_pull: bool = Field(default=False, description="True: the data container has something to bring.")
     project: str = Field(default=DEFAULT_PROJECT, description="Whose hold on the quota the run is; a label.")
 

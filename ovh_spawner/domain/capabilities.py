@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 from ovh_spawner.domain.flavors import Flavor, FlavorType
 
@@ -73,3 +74,7 @@ class Capabilities:
 
     def default_flavor(self, kind: FlavorType) -> Flavor | None:
         return next((f for f in self.flavors if f.type is kind and f.default), None)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return itself: it never changes, and traitlets copies what each of a thousand spawners is set to."""
+        return self

@@ -52,9 +52,14 @@ def resolve_environment(
     return found
 
 
+def is_platforms(name: str) -> bool:
+    """Tell whether the platform alone sets this variable."""
+    return name in _PLATFORM_NAMES or name.startswith(_PLATFORM_PREFIXES)
+
+
 def _name_problem(name: str) -> str:
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
         return f"is no name of a variable. Allowed: 1 to {_MAX_NAME} letters, digits and '_', no digit first."
-    if name in _PLATFORM_NAMES or name.startswith(_PLATFORM_PREFIXES):
+    if is_platforms(name):
         return "is set by the platform. Choose another name."
     return ""

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ovh_spawner import constants
+from ovh_spawner.catalog.loader import load_catalog
 from ovh_spawner.catalog.settings_file import load_settings
+from ovh_spawner.domain.capabilities import Capabilities
 from ovh_spawner.domain.token_users import is_token_user
 from ovh_spawner.errors import ConfigError
 from ovh_spawner.settings import Settings
@@ -59,6 +61,14 @@ class Deployment:
         command = self.settings.local.proxy_command
         node = _real_node()
         return [str(node), *command] if node and Path(command[0]).is_absolute() else list(command)
+
+    def capabilities(self) -> Capabilities:
+        """Return the catalog, which all spawners share.
+
+        Raises:
+            ConfigError: The settings' part of it is wrong.
+        """
+        return load_catalog(self.settings.catalog, region=self.settings.deployment.region)
 
     @property
     def database_url(self) -> str:

@@ -103,6 +103,7 @@ def _spawner(config: Any, deployment: Deployment) -> None:
     settings = deployment.settings
     config.JupyterHub.spawner_class = "ovh_spawner.hub.kubernetes_spawner.OVHSpawner"
     config.OVHSpawner.settings = settings
+    config.OVHSpawner.capabilities = deployment.capabilities()
     config.OVHSpawner.internal_token = deployment.internal_token
     # One notebook that cannot start says nothing about the others: the hub must not end because of five of them.
     config.OVHSpawner.consecutive_failure_limit = 0

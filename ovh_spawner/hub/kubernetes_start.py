@@ -10,6 +10,7 @@ import structlog
 
 from ovh_spawner.contract.runs import OpenedRun, PreparedRun, RunStatus
 from ovh_spawner.contract.sync import SyncJob
+from ovh_spawner.domain.environment_rules import is_platforms
 from ovh_spawner.errors import ClusterUnavailableError, LaunchError, StartFailedError
 from ovh_spawner.hub import pod_manifest
 from ovh_spawner.hub.cluster_pods import Answer, Pod
@@ -94,6 +95,7 @@ class StartsPods(KubernetesTraits):
             capabilities=self.capabilities,
             settings=self.settings,
             has_pull=prepared.has_pull,
+            platform_variables=_platform_variables(opened),
         )
 
     async def _make_room(self, earlier: Pod | None) -> None:
@@ -173,3 +175,8 @@ class StartsPods(KubernetesTraits):
     async def on_cancelled(self) -> None:
         """Leave the pod: a stop follows a cancelled start, and a hub that ends will find it again."""
         self._is_cancelled = True
+
+
+def _platform_variables(opened: OpenedRun) -> dict[str, str]:
+    """Return what the notebook is told of itself; the user's own variables are in a Secret."""
+    return {name: value for name, value in opened.environment.items() if is_platforms(name)}

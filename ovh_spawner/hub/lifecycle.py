@@ -60,6 +60,8 @@ class LifecycleMixin(NotebookTraits):
     run: UUID | None = None
     """The run that this spawner brings up, runs or takes down; None between runs."""
     notebook: UUID | None = None
+    _resolved: NotebookReference | None = None
+    """What the options of the coming start mean, when this spawner was asked that already."""
     is_starting = False
     is_launched = False
     """True once a process of the notebook's user may have run: then its end is followed by a push."""
@@ -86,6 +88,9 @@ class LifecycleMixin(NotebookTraits):
 
     async def resolve_options(self, options: dict[str, Any]) -> None:
         """Turn what came in into a stored record; the hub keeps no more than its reference."""
+        resolved, self._resolved = self._resolved, None
+        if resolved is not None and options == resolved.model_dump(mode="json"):
+            return
         # JupyterHub has stored in clear what its API received: that must not wait for the service.
         self._keep({})
         self.commit()
@@ -110,7 +115,8 @@ class LifecycleMixin(NotebookTraits):
             )
         except ValidationError:
             raise InvalidSpecError.one("", "The options must be a JSON object.") from None
-        return await self.service.resolve(request)
+        self._resolved = await self.service.resolve(request)
+        return self._resolved
 
     def commit(self) -> None:
         """Write the hub's row of this server now."""

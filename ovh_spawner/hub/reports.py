@@ -24,7 +24,7 @@ QUICK_SECONDS = 5.0
 LOOK_SECONDS = 2.0
 """Between two looks at whether a start is still wanted: a stop should feel obeyed."""
 
-LOOKS_PER_SECOND = 10
+LOOKS_PER_SECOND = 5
 """Of all starts of this hub together: when a whole class starts at once, looking must not be what keeps it busy."""
 
 LONGEST_LOOK_SECONDS = 15.0

@@ -97,13 +97,25 @@ def editor_container(request: PodRequest, editor: Editor, flavor: Flavor) -> dic
         ],
         "workingDir": paths.WORKSPACE,
         # The user's variables first: what stands under "env" wins over them.
-        "envFrom": [{"secretRef": {"name": environment_secret_name(request.run)}}],
-        "env": variables(editor_environment(editor, flavor, run=request.run, prefix=request.prefix)),
+        **_own_variables(request),
+        "env": variables(
+            {
+                **request.platform_variables,
+                **editor_environment(editor, flavor, run=request.run, prefix=request.prefix),
+            }
+        ),
         "resources": editor_resources(flavor, spec.count),
         "securityContext": security_context(read_only=False),
         "terminationMessagePolicy": "File",
         "volumeMounts": editor_mounts(spec.volumes),
     }
+
+
+def _own_variables(request: PodRequest) -> dict[str, Any]:
+    """Return where the user's variables stand, when there are any: a Secret less for every other notebook."""
+    if not request.spec.environment:
+        return {}
+    return {"envFrom": [{"secretRef": {"name": environment_secret_name(request.run)}}]}
 
 
 def variables(values: dict[str, str]) -> list[dict[str, str]]:

@@ -1,5 +1,6 @@
 """What a notebook's pod is made from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -25,6 +26,8 @@ class PodRequest:
     settings: Settings
     has_pull: bool
     """True: there is data to bring before the editor starts."""
+    platform_variables: Mapping[str, str]
+    """What every notebook is told of itself (NOTEBOOK_ID, NOTEBOOK_HOST)."""
 
     @property
     def subject(self) -> Subject:

@@ -6,7 +6,7 @@ Each is written once and never changed; a container sees only the keys that are 
 from collections.abc import Mapping
 from uuid import UUID
 
-from ovh_spawner.contract.base import dump_private
+from ovh_spawner.contract.base import Secret, dump_private
 from ovh_spawner.contract.local import GatewayConfig
 from ovh_spawner.contract.sync import SyncJob
 from ovh_spawner.pod.labels import Component, Subject
@@ -22,10 +22,12 @@ def plan_run_secret(subject: Subject, gateway: GatewayConfig, pull: SyncJob | No
     return _secret(run_secret_name(_known(subject.run)), subject, Component.NOTEBOOK, files=files)
 
 
-def plan_environment_secret(subject: Subject, environment: Mapping[str, str]) -> Manifest:
-    """Return the editor's variables: the user's own and the platform's, by name."""
-    name = environment_secret_name(_known(subject.run))
-    return _secret(name, subject, Component.NOTEBOOK, files=environment)
+def plan_environment_secret(subject: Subject, environment: Mapping[str, Secret]) -> Manifest | None:
+    """Return the user's own variables by name; None when there are none."""
+    if not environment:
+        return None
+    values = {name: value.get_secret_value() for name, value in environment.items()}
+    return _secret(environment_secret_name(_known(subject.run)), subject, Component.NOTEBOOK, files=values)
 
 
 def plan_sync_secret(subject: Subject, job: SyncJob) -> Manifest:

@@ -1,6 +1,7 @@
 """A real API server takes every object that we plan, word for word, where only restricted pods are admitted."""
 
 import pytest
+from pydantic import SecretStr
 
 from ovh_spawner.pod.claim import plan_claim
 from ovh_spawner.pod.job import plan_sync_job
@@ -57,7 +58,7 @@ def test_a_pod_with_every_volume_is_admitted(cluster, namespace):
     [
         plan_claim(SUBJECT, SETTINGS.kubernetes.storage),
         plan_run_secret(SUBJECT, GATEWAY, job("pull")),
-        plan_environment_secret(SUBJECT, {"A": "a{b}$(HOME)\n\u00e9", "NOTEBOOK_ID": "1"}),
+        plan_environment_secret(SUBJECT, {"A": SecretStr("a{b}$(HOME)\n\u00e9")}),
         plan_sync_secret(OF_SYNC, job("push")),
         plan_sync_job(OF_SYNC, SYNC, SETTINGS.kubernetes, flavor=CATALOG.flavors[0]),
         plan_run_policy(SUBJECT, NETWORK, service_port=8002, stores=STORES),

@@ -91,6 +91,16 @@ async def test_what_options_hold_never_reaches_the_hubs_database(service, person
     assert not [text for text in written if SECRET in text]
 
 
+async def test_the_service_is_asked_once_at_each_start_what_options_mean(service, person):
+    alice = await person()
+
+    for count in (1, 2):
+        await alice.api("POST", alice.server("nb-one"), json={"labels": {"try": str(count)}})
+        await alice.api("DELETE", alice.server("nb-one"))
+
+        assert [asked["options"]["labels"]["try"] for asked in service.resolved] == ["1", "2"][:count]
+
+
 async def test_strangers_hear_nothing_of_the_rules(person):
     alice = await person()
     bob = await person("bob")

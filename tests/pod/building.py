@@ -67,6 +67,7 @@ def request(**changes):
         capabilities=CATALOG,
         settings=SETTINGS,
         has_pull=False,
+        platform_variables={"NOTEBOOK_ID": str(NOTEBOOK), "NOTEBOOK_HOST": "hub.test"},
     )
     return replace(base, **changes)
 

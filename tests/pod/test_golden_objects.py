@@ -74,7 +74,7 @@ def test_the_secrets_of_a_run_are_as_reviewed():
         "objects/run-secrets.yaml",
         as_yaml(
             masked(plan_run_secret(SUBJECT, GATEWAY, job(SyncDirection.PULL))),
-            plan_environment_secret(SUBJECT, {"MY_TOKEN": "a{b}$(HOME)", "NOTEBOOK_ID": str(NOTEBOOK)}),
+            plan_environment_secret(SUBJECT, {"MY_TOKEN": SecretStr("a{b}$(HOME)")}),
         ),
     )
 

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kubernetes_asyncio.client import models
+from pydantic import SecretStr
 
 from ovh_spawner.errors import StartFailedError
 from ovh_spawner.pod.claim import plan_claim
 from ovh_spawner.pod.job import plan_sync_job
 from ovh_spawner.pod.labels import QUEUE, Component, Subject, label_value, labels_of, selector
+from ovh_spawner.pod.names import environment_secret_name
 from ovh_spawner.pod.network import plan_run_policy
 from ovh_spawner.pod.plan import plan_pod
 from ovh_spawner.pod.secrets import plan_environment_secret
@@ -54,7 +56,7 @@ def unknown_keys(value, type_name, path=""):
         (plan_sync_job(SUBJECT, SYNC, SETTINGS.kubernetes, flavor=CATALOG.flavors[0]), "V1Job"),
         (plan_claim(SUBJECT, SETTINGS.kubernetes.storage), "V1PersistentVolumeClaim"),
         (plan_run_policy(SUBJECT, SETTINGS.kubernetes.network, service_port=1), "V1NetworkPolicy"),
-        (plan_environment_secret(SUBJECT, {"A": "b"}), "V1Secret"),
+        (plan_environment_secret(SUBJECT, {"A": SecretStr("b")}), "V1Secret"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -128,9 +130,13 @@ def test_volumes_that_are_read_only_cannot_be_written_by_the_editor():
     assert "/workspace/write" not in by_path
 
 
-def test_no_value_of_a_variable_stands_in_the_pod():
-    pod = plan_pod(request(environment={"TOKEN": "very-secret-value"}))
+def test_a_persons_variables_stand_in_a_secret_and_not_in_the_pod_where_ours_are():
+    pod = plan_pod(request(environment={"TOKEN": SecretStr("very-secret-value")}))
+    editor = pod["spec"]["containers"][1]
 
+    assert editor["envFrom"] == [{"secretRef": {"name": environment_secret_name(RUN)}}]
+    assert {"NOTEBOOK_ID", "HOME"} <= {variable["name"] for variable in editor["env"]}
+    assert "TOKEN" not in json.dumps(editor["env"])
     assert "very-secret-value" not in json.dumps(pod)
 
 

@@ -107,6 +107,7 @@ class ClusterWorld(World):
                 capabilities=self.catalog,
                 settings=self.settings,
                 has_pull=prepared.has_pull,
+                platform_variables={},
             )
         )
         pod["status"] = {"phase": "Pending", "qosClass": "Guaranteed", "conditions": []}

@@ -1,4 +1,4 @@
-"""What a run needs in its cluster besides its pod: the claim, two Secrets, a NetworkPolicy.
+"""What a run needs in its cluster besides its pod: the claim, its Secrets, a NetworkPolicy.
 
 Made in this order: the policy, by which leftovers are found again; the Secrets; the claim last, because it is never
 taken away when something else fails. Each has a name of its own run, so that a repeated call finds what is there.
@@ -66,7 +66,7 @@ class RunObjects:
         try:
             await self._make(POLICIES, await self._policy(subject, parts))
             await self._make(SECRETS, plan_run_secret(subject, self._gateway(parts), opened.pull))
-            await self._make(SECRETS, plan_environment_secret(subject, opened.environment))
+            await self._make(SECRETS, plan_environment_secret(subject, opened.spec.environment))
             # One that is being deleted is noticed by whoever schedules the pod.
             await self._make(CLAIMS, plan_claim(subject, self._settings.kubernetes.storage))
         except (ClusterRefusedError, NotAllowedError) as exc:
@@ -78,7 +78,7 @@ class RunObjects:
             notebook=opened.notebook,
             claim=claim_name(opened.notebook),
             run_secret=run_secret_name(opened.run),
-            environment_secret=environment_secret_name(opened.run),
+            environment_secret=environment_secret_name(opened.run) if opened.spec.environment else "",
             has_pull=opened.pull is not None,
             project=parts.project,
         )

@@ -17,6 +17,7 @@ from tests.support.world import ANN, RW, spec, until
 
 POLICIES = "networking.k8s.io/v1/networkpolicies"
 CLAIMS = "persistentvolumeclaims"
+VARIABLES = [{"name": "COLOUR", "value": "blue"}]
 THINGS = (POLICIES, "secrets", CLAIMS)
 QUOTA = (
     "exceeded quota: team, requested: requests.storage=50Gi, used: requests.storage=80Gi, "
@@ -40,7 +41,7 @@ def everything(cluster):
 
 
 async def test_preparing_twice_makes_one_of_each(cluster):
-    run = await opened(cluster, volumes=[RW])
+    run = await opened(cluster, volumes=[RW], envVars=VARIABLES)
     first, second = await prepare(cluster, run), await prepare(cluster, run)
 
     assert first == second
@@ -51,9 +52,17 @@ async def test_preparing_twice_makes_one_of_each(cluster):
     }
 
 
+async def test_without_variables_of_their_own_there_is_no_secret_for_them(cluster):
+    run = await opened(cluster)
+    prepared = await prepare(cluster, run)
+
+    assert prepared.environment_secret == ""
+    assert everything(cluster)["secrets"] == [prepared.run_secret]
+
+
 @pytest.mark.parametrize("resource", THINGS)
 async def test_a_lost_reply_is_made_good_by_asking_again(cluster, resource):
-    run = await opened(cluster)
+    run = await opened(cluster, envVars=VARIABLES)
     cluster.api.lose_reply("create", resource)
     with pytest.raises(NotYetError):
         await prepare(cluster, run)
@@ -84,7 +93,7 @@ async def test_a_run_that_is_over_is_not_prepared(cluster):
 
 
 async def test_the_gateway_and_the_data_sync_are_told_what_they_need(cluster):
-    run = await opened(cluster, volumes=[RW], envVars=[{"name": "COLOUR", "value": "blue"}])
+    run = await opened(cluster, volumes=[RW], envVars=VARIABLES)
     await prepare(cluster, run)
     told = cluster.api.get("secrets", f"run-{run.run}")["stringData"]
     gateway = GatewayConfig.model_validate_json(told["gateway.json"])
@@ -95,7 +104,7 @@ async def test_the_gateway_and_the_data_sync_are_told_what_they_need(cluster):
     assert gateway.editor.ssh_socket == "/run/editor/ssh.sock"
     assert gateway.prefix.startswith("/user/ann/nb-")
     assert [volume.path for volume in pull.volumes] == ["/claim/home/out"]
-    assert cluster.api.get("secrets", f"env-{run.run}")["stringData"]["COLOUR"] == "blue"
+    assert cluster.api.get("secrets", f"env-{run.run}")["stringData"] == {"COLOUR": "blue"}
 
 
 async def test_a_run_may_reach_the_operators_data_stores_that_it_uses(cluster):
