@@ -3,10 +3,9 @@
 import asyncio
 from http import HTTPStatus
 
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError
-
 from ovh_spawner.errors import LaunchError
 from ovh_spawner.hub.endings import ended_while_starting
+from ovh_spawner.hub.http_exchange import NoReplyError, Request, exchange
 from ovh_spawner.hub.local_process import LocalProcess
 from ovh_spawner.hub.local_run import LocalRun
 
@@ -19,12 +18,10 @@ _PROBE_SECONDS = 5.0
 async def is_ready(url: str) -> bool:
     """Tell whether the gateway answers 200: it is there, and so is the editor behind it."""
     try:
-        answer = await AsyncHTTPClient().fetch(
-            url, raise_error=False, request_timeout=_PROBE_SECONDS, follow_redirects=False
-        )
-    except (OSError, HTTPClientError):
+        reply = await exchange(Request("GET", url, seconds=_PROBE_SECONDS))
+    except NoReplyError:
         return False
-    return bool(answer.code == HTTPStatus.OK)
+    return reply.status == HTTPStatus.OK
 
 
 async def wait_until_ready(

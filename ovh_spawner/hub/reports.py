@@ -27,7 +27,7 @@ LOOK_SECONDS = 2.0
 LOOKS_PER_SECOND = 5
 """Of all starts of this hub together: when a whole class starts at once, looking must not be what keeps it busy."""
 
-LONGEST_LOOK_SECONDS = 15.0
+LONGEST_LOOK_SECONDS = 30.0
 """Between two looks, however many start."""
 
 RETRY_SECONDS = (1.0, 5.0, 15.0, 60.0)

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import structlog
 from pydantic import BaseModel, SecretStr, ValidationError
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
 from ovh_spawner.contract.base import dump_private
 from ovh_spawner.contract.notebooks import HomePage, NotebookBrief, SpawnPage
@@ -33,6 +32,7 @@ from ovh_spawner.errors import (
     RefusedError,
     ServiceUnavailableError,
 )
+from ovh_spawner.hub.http_exchange import NoReplyError, Reply, Request, exchange
 
 log = structlog.get_logger()
 
@@ -44,7 +44,7 @@ RETRY_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 _M = TypeVar("_M", bound=BaseModel)
 
-_TRANSIENT = frozenset({502, 503, 504, 599})
+_TRANSIENT = frozenset({502, 503, 504})
 
 
 class ServiceClient:
@@ -127,54 +127,51 @@ class ServiceClient:
         patient: bool = True,
         repeatable: bool = True,
     ) -> bytes:
-        request = HTTPRequest(
+        request = Request(
+            method,
             self._url + path,
-            method=method,
+            seconds=REQUEST_SECONDS,
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
             # Tornado wants a body of every POST.
             body=dump_private(message) if message else ("" if method == "POST" else None),
-            request_timeout=REQUEST_SECONDS,
-            follow_redirects=False,
         )
         pauses = list(self._pauses if patient else ())
         while True:
-            response, cause = await _attempt(request)
-            if response is not None and response.code < 300:  # noqa: PLR2004 - HTTP's border of success
-                return response.body
-            again = _may_repeat(response, cause, repeatable=repeatable)
+            reply, cause = await _attempt(request)
+            if reply is not None and reply.status < 300:  # noqa: PLR2004 - HTTP's border of success
+                return reply.body
+            again = _may_repeat(reply, cause, repeatable=repeatable)
             if not again or not pauses:
-                raise _error(response) from cause
+                raise _error(reply) from cause
             await asyncio.sleep(pauses.pop(0))
 
 
-async def _attempt(request: HTTPRequest) -> tuple[HTTPResponse | None, Exception | None]:
+async def _attempt(request: Request) -> tuple[Reply | None, NoReplyError | None]:
     try:
-        return await AsyncHTTPClient().fetch(request, raise_error=False), None
-    except (OSError, HTTPClientError) as error:
-        log.info("service_unreachable", url=request.url, error=type(error).__name__)
+        return await exchange(request), None
+    except NoReplyError as error:
+        log.info("service_unreachable", url=request.url, error=str(error))
         return None, error
 
 
-def _may_repeat(response: HTTPResponse | None, cause: Exception | None, *, repeatable: bool) -> bool:
-    # With raise_error=False tornado may hand connection errors over inside a 599 response.
-    error = cause or (response.error if response is not None else None)
-    if isinstance(error, ConnectionRefusedError):
+def _may_repeat(reply: Reply | None, cause: NoReplyError | None, *, repeatable: bool) -> bool:
+    if cause is not None and not cause.may_have_arrived:
         return True
-    return repeatable and (response is None or response.code in _TRANSIENT)
+    return repeatable and (reply is None or reply.status in _TRANSIENT)
 
 
-def _error(response: HTTPResponse | None) -> OVHSpawnerError:
+def _error(reply: Reply | None) -> OVHSpawnerError:
     """Turn an answer that is no success into an error with the service's own sentence."""
-    if response is None or response.code == 599:  # noqa: PLR2004 - tornado's "no answer"
+    if reply is None:
         return ServiceUnavailableError(
             "The notebook service does not answer. Try again in a minute; "
             "if it happens again, tell the operator."
         )
-    body = _body(response)
+    body = _body(reply)
     message, code = body.get("message"), body.get("code")
-    if response.code in {401, 500} or response.code in _TRANSIENT or not isinstance(message, str):
+    if reply.status in {401, 500} or reply.status in _TRANSIENT or not isinstance(message, str):
         # 401: hub and service disagree about their token, which no user can mend.
-        log.error("service_refused_the_hub", status=response.code, code=code, message=message)
+        log.error("service_refused_the_hub", status=reply.status, code=code, message=message)
         return ServiceUnavailableError(
             "The notebook service could not do this because of an internal error. Try again in a minute; "
             "if it happens again, tell the operator."
@@ -189,9 +186,9 @@ def _error(response: HTTPResponse | None) -> OVHSpawnerError:
     return refused
 
 
-def _body(response: HTTPResponse) -> dict[str, Any]:
+def _body(reply: Reply) -> dict[str, Any]:
     try:
-        body = json.loads(response.body)
+        body = json.loads(reply.body)
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}

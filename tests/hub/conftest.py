@@ -7,6 +7,11 @@ from tempfile import NamedTemporaryFile
 
 import pytest
 
+try:
+    from jupyterhub.httpclient import JupyterHubHTTPClient
+except ImportError:  # JupyterHub 5
+    JupyterHubHTTPClient = None
+
 from tests.support.fake_hub import Person, hub_config
 from tests.support.fake_service import fake_service
 
@@ -27,6 +32,24 @@ def closed_files(monkeypatch):
 
         monkeypatch.setattr("jupyterhub.tests.mocking.NamedTemporaryFile", open_file)
         yield
+
+
+@pytest.fixture(autouse=True)
+async def closed_connections(monkeypatch):
+    """JupyterHub 6 forgets its connections when a second hub starts in one process, which happens in tests only."""
+    if JupyterHubHTTPClient is None:
+        yield
+        return
+    sessions, make = [], JupyterHubHTTPClient._new_session
+
+    def remember(client):
+        sessions.append(make(client))
+        return sessions[-1]
+
+    monkeypatch.setattr(JupyterHubHTTPClient, "_new_session", remember)
+    yield
+    for session in sessions:
+        await session.close()
 
 
 @pytest.fixture
