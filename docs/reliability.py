@@ -105,8 +105,6 @@ TAIL = """
 - A loss of power is every process killed at the same instant, and the sockets' folders gone. What the kernel had not
   yet written to the disk is lost with real power only; the ledger waits for the disk at each commit (SQLite's
   `synchronous=FULL`), files that people write in a notebook do not.
-- A notebook is RUNNING in the books a moment before the hub's proxy leads to it; whoever comes in between sees the
-  hub's page, which leads on by itself.
 - The first seconds after the hub is killed answer 502 to 404 at the proxy: the hub that comes back starts a new proxy.
 """
 

@@ -34,12 +34,11 @@ from ovh_spawner.hub import refusals
 from ovh_spawner.hub.compat import set_display_name
 from ovh_spawner.hub.progress import ProgressFeed, Step
 from ovh_spawner.hub.reports import Reports
+from ovh_spawner.hub.routes import add_route, remove_route
+from ovh_spawner.hub.start_deadline import start_seconds, too_slow
 from ovh_spawner.hub.traits import NotebookTraits
 
 log = structlog.get_logger()
-
-HUB_MARGIN_SECONDS = 5.0
-"""Our own deadline for a start ends before the hub's, whose sentence would not say what to do."""
 
 _NAMED_SERVER = (
     "Notebooks are named servers: start this under a name, for example through the page 'New notebook' or by "
@@ -66,6 +65,7 @@ class LifecycleMixin(NotebookTraits):
     is_launched = False
     """True once a process of the notebook's user may have run: then its end is followed by a push."""
     is_running_reported = False
+    _has_route = False
 
     @default("apply_user_options")
     def _default_apply_user_options(self) -> Callable[[Any, dict[str, Any]], Awaitable[None]]:
@@ -134,16 +134,18 @@ class LifecycleMixin(NotebookTraits):
         self._feed = ProgressFeed()
         self.feed.show(Step("open", 2, "Reserving resources"))
         try:
-            async with asyncio.timeout(self._start_seconds()):
+            async with asyncio.timeout(start_seconds(self.start_timeout)):
                 opened = await self._open_run()
                 url = await self._launch_while_wanted(opened)
+                self._has_route = True
+                await add_route(self, url)
                 await self._report(RunState.RUNNING, self.now())
                 self.is_running_reported = True
         except asyncio.CancelledError:
             await self.on_cancelled()
             raise
         except TimeoutError as exc:
-            raise await self._fail(LaunchError(self._too_slow())) from exc
+            raise await self._fail(LaunchError(too_slow(self.start_timeout))) from exc
         except OVHSpawnerError as error:
             raise await self._fail(error) from error
         except Exception as exc:  # the end of a failed start: any error's own text would reach the user
@@ -186,17 +188,6 @@ class LifecycleMixin(NotebookTraits):
         log.info("run_opened", run=str(opened.run), notebook=str(opened.notebook))
         return opened
 
-    def _start_seconds(self) -> float:
-        # A very short time, as in a trial, is not eaten up by the margin.
-        return max(self.start_timeout - HUB_MARGIN_SECONDS, self.start_timeout / 2)
-
-    def _too_slow(self) -> str:
-        minutes = max(1, round(self.start_timeout / 60))
-        return (
-            f"The notebook did not start within {minutes} minute{'s' if minutes != 1 else ''}. "
-            "Choose less data or start it again."
-        )
-
     async def _fail(self, error: OVHSpawnerError | None) -> Exception:
         """Record a failed start, return what the user is shown. FAILED: the owner can act; ERROR: we must."""
         state = RunState.FAILED if isinstance(error, RefusedError) else RunState.ERROR
@@ -211,6 +202,8 @@ class LifecycleMixin(NotebookTraits):
         """Take down what a start left, and close its run."""
         if self.run is None:
             return
+        if self._has_route:
+            await remove_route(self)
         await self.end_processes(grace_seconds=self.stop_grace_seconds)
         await self.report_end(state, self.now(), code=code, message=message)
 
@@ -253,7 +246,7 @@ class LifecycleMixin(NotebookTraits):
 
     def _forget_run(self) -> None:
         self.run = None
-        self.is_launched = self.is_running_reported = False
+        self.is_launched = self.is_running_reported = self._has_route = False
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield what the person who waits reads; JupyterHub ends it with the start."""

@@ -52,6 +52,10 @@ DRAIN_SECONDS = 20.0
 """How long an ending service waits for data syncs under way. They go on without it, but a machine that is
 shut down next would end them."""
 
+WAITING_CONNECTIONS = 4096
+"""So many may wait to be let in; Linux cuts it to its own limit. Beyond it a connection is reset: tornado's 128 are
+fewer than a class that starts at once."""
+
 LOOK_SECONDS = 1.0
 """How old the answer may be to what is installed on the machine."""
 
@@ -105,7 +109,7 @@ class Service:
         where = self.settings.service
         server = make_server(self.make_app())
         try:
-            server.add_sockets(bind_sockets(where.port, where.host))
+            server.add_sockets(bind_sockets(where.port, where.host, backlog=WAITING_CONNECTIONS))
         except OSError as exc:
             raise ConfigError(
                 f"The service cannot listen on {where.host}:{where.port} ({exc.strerror}). Is another one running? "
@@ -167,14 +171,15 @@ def _wire(means: Means, secrets: Secrets) -> Service:
     checks = TokenChecks(means, people)
     people.answer_for_tokens(checks.person_of_token)
     changes = NotebookChanges(means, datastores, people)
-    runs = RunOperations(means, pushes, people)
+    reconciler = Reconciler(means, orders=orders, pushes=pushes, worker=worker)
+    runs = RunOperations(means, pushes, people, look_soon=reconciler.look_soon)
     notebooks = NotebookOperations(means, orders, datastores=datastores, changes=changes)
     return Service(
         settings=means.settings,
         secrets=secrets,
         now=means.now,
         means=means,
-        reconciler=Reconciler(means, orders=orders, pushes=pushes, worker=worker),
+        reconciler=reconciler,
         operations=Operations(
             notebooks=notebooks,
             runs=runs,

@@ -5,6 +5,7 @@ import json
 import threading
 
 from tests.support.fake_hub import until
+from tests.support.mute_proxy import MuteProxy
 
 BUCKET = {
     "id": "6f1f34e0-65d9-4f9d-8d0c-5a4b7cbb9d01",
@@ -188,6 +189,52 @@ async def test_a_start_that_takes_too_long_says_so(service, hub, person):
     assert answer.status_code == 500
     assert "did not start within 1 minute." in answer.json()["message"]
     assert [e["state"] for e in service.ends()] == ["ERROR"]
+
+
+def at_routes(monkeypatch, act):
+    """Have ``act`` done whenever the proxy is to lead to a notebook."""
+    add = MuteProxy.add_route
+
+    async def acting(proxy, routespec, *rest):
+        if "nb-" in routespec:
+            act()
+        await add(proxy, routespec, *rest)
+
+    monkeypatch.setattr(MuteProxy, "add_route", acting)
+
+
+async def test_the_proxy_leads_to_a_notebook_before_it_is_called_running(service, person, monkeypatch):
+    seen = []
+    at_routes(monkeypatch, lambda: seen.append(service.states()))
+    alice = await person()
+    await alice.api("POST", alice.server("nb-one"), json={})
+
+    assert seen[0] == []
+    assert service.states() == ["RUNNING"]
+
+
+async def test_a_start_that_the_proxy_does_not_lead_to_ends_and_costs_nothing(service, person, monkeypatch):
+    def refuse():
+        raise OSError("the proxy is away")
+
+    at_routes(monkeypatch, refuse)
+    alice = await person()
+    answer = await alice.api("POST", alice.server("nb-one"), json={})
+
+    assert answer.status_code == 500
+    assert "JupyterHub's proxy does not lead to it" in answer.json()["message"]
+    assert service.states() == ["ERROR"]
+    assert alice.user.spawners["nb-one"].process is None
+
+
+async def test_a_start_that_cannot_be_recorded_leaves_no_route(service, person):
+    service.refuse("transitions", 409, "The run is over.", code="wrong_state")
+    alice = await person()
+    answer = await alice.api("POST", alice.server("nb-one"), json={})
+
+    assert answer.status_code == 400, answer.text
+    assert "The run is over." in answer.json()["message"]
+    assert not [route for route in await alice.hub.proxy.get_all_routes() if "nb-one" in route]
 
 
 async def test_strays_end_with_the_notebook(service, hub, person, tmp_path):

@@ -1,7 +1,7 @@
 """Runs: what the hub's spawners and the gateways ask and report."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -33,10 +33,13 @@ logger = structlog.get_logger()
 class RunOperations:
     """Use cases of runs."""
 
-    def __init__(self, means: Means, pushes: Pushes, people: People) -> None:
+    def __init__(
+        self, means: Means, pushes: Pushes, people: People, *, look_soon: Callable[[UUID], None]
+    ) -> None:
         self._means = means
         self._pushes = pushes
         self._people = people
+        self._look_soon = look_soon
 
     async def open(self, request: OpenRun) -> OpenedRun:
         """Open a run, adopt the one that our API opened, or answer again for the same attempt.
@@ -92,6 +95,9 @@ class RunOperations:
                 await record_notebook(unit, BY_HUB, Act.NOTEBOOK_STOP, notebook=notebook, now=now)
         logger.info("transition_recorded", run=str(run), state=report.state.value, source=report.source.value)
         self._pushes.ensure_for(changed)
+        if report.state is RunState.RUNNING:
+            # The place where it runs knows since when, and that its pull is over.
+            self._look_soon(run)
         return _status(changed, notebook)
 
     async def pull_report(self, run: UUID, report: PullReport) -> RunStatus:

@@ -1,5 +1,6 @@
 """What the place where a run lives knows about its times, put into the books: they come from who knows them best."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -7,10 +8,14 @@ import structlog
 from ovh_spawner.domain.states import ENDS, RunState, Source, Transition
 from ovh_spawner.service.db.records import RunRecord
 from ovh_spawner.service.operations.means import Means
-from ovh_spawner.service.operations.run_books import record_transition
-from ovh_spawner.service.runners.base import RunEvidence
+from ovh_spawner.service.operations.run_books import is_overdue, record_transition
+from ovh_spawner.service.runners.base import RunEvidence, RunLife
 
 logger = structlog.get_logger()
+
+HUB_PATIENCE = timedelta(seconds=30)
+"""How long a hub may take from a pod that is ready to a proxy that leads to it. After that it is taken for away, and
+the pod alone counts."""
 
 
 class Sightings:
@@ -24,10 +29,12 @@ class Sightings:
         """Record what is new, and return the run as it is then."""
         if evidence.source is not Source.CLUSTER:
             return run
-        news = [found for found in _transitions(run, evidence) if (run.id, found.state) not in self._told]
+        now = self._means.now()
+        news = [
+            found for found in _transitions(run, evidence, now) if (run.id, found.state) not in self._told
+        ]
         if not news:
             return run
-        now = self._means.now()
         async with self._means.ledger.writing() as unit:
             await unit.projects.lock(run.project, now)
             current = await unit.runs.find(run.id)
@@ -44,8 +51,10 @@ class Sightings:
         self._told = {(run, state) for run, state in self._told if run in runs}
 
 
-def _transitions(run: RunRecord, evidence: RunEvidence) -> list[Transition]:
+def _transitions(run: RunRecord, evidence: RunEvidence, now: datetime) -> list[Transition]:
     """Return what the cluster says. Of an end it tells the time; which end it was, is decided once."""
+    if _is_hubs_to_tell(run, evidence, now):
+        return []
     times = [(RunState.RUNNING, evidence.ready_at)]
     if evidence.ready_at or run.state is not RunState.STARTING:
         # A pod that was ended before it was ready: its spawner says what that was.
@@ -53,3 +62,9 @@ def _transitions(run: RunRecord, evidence: RunEvidence) -> list[Transition]:
     if run.state in ENDS:
         times.append((run.state, evidence.ended_at))
     return [Transition(state, Source.CLUSTER, at) for state, at in times if at]
+
+
+def _is_hubs_to_tell(run: RunRecord, evidence: RunEvidence, now: datetime) -> bool:
+    """Tell whether the hub will say in a moment that the notebook runs: when its proxy leads to the ready pod."""
+    is_new = run.state is RunState.STARTING and evidence.life is RunLife.ALIVE and not evidence.stopping_at
+    return bool(is_new and evidence.ready_at and not is_overdue(evidence.ready_at, now, HUB_PATIENCE))

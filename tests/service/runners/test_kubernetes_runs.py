@@ -232,10 +232,24 @@ async def test_how_far_the_pull_has_come_is_in_the_answer_to_a_heartbeat(cluster
 async def test_a_notebook_that_became_ready_while_the_hub_was_gone_is_running_since_then(cluster):
     opened = await starting(cluster)
     cluster.hub.manner = Manner.IS_DOWN
+    await cluster.until_pod(opened.notebook, "Ready")
+    cluster.clock.advance(minutes=1)
+    await cluster.reconcile()
     view = await cluster.until_state(opened.notebook, NotebookState.RUNNING)
     ready = read_time(condition(cluster.pod(opened.notebook), "Ready")["lastTransitionTime"])
 
     assert view.last_started_at == ready
+
+
+async def test_a_ready_pod_is_not_running_before_the_hub_says_that_its_proxy_leads_there(cluster):
+    opened = await starting(cluster)
+    await cluster.until_pod(opened.notebook, "Ready")
+    await cluster.reconcile()
+    before = await cluster.notebooks.get(ANN, opened.notebook)
+    await cluster.report(opened.run, RunState.RUNNING)
+    after = await cluster.notebooks.get(ANN, opened.notebook)
+
+    assert (before.state, after.state) == (NotebookState.STARTING, NotebookState.RUNNING)
 
 
 async def test_a_start_that_waits_for_a_node_is_left_alone(cluster):
