@@ -36,7 +36,16 @@ class Answer:
     """What the API server said."""
 
     status: int
-    body: dict[str, Any]
+    text: bytes
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The answer's object; empty when it is none."""
+        try:
+            body = json.loads(self.text)
+        except ValueError:
+            return {}
+        return body if isinstance(body, dict) else {}
 
     @property
     def is_success(self) -> bool:
@@ -143,11 +152,7 @@ class ClusterPods:
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
             log.info("cluster_unreachable", error=type(exc).__name__)
             raise ClusterUnavailableError(_GONE) from exc
-        try:
-            body = json.loads(text)
-        except ValueError:
-            body = {}
-        return Answer(response.status, body if isinstance(body, dict) else {})
+        return Answer(response.status, text)
 
 
 def _is_same(pod: Pod | None, known: Pod) -> bool:

@@ -107,7 +107,7 @@ class StartsPods(KubernetesTraits):
         await self.pods.end(self.pod_name, is_meant=lambda p: not self._is_ours(p), look=self._cached)
 
     async def get_pod_manifest(self) -> Any:
-        """Return the notebook's pod over what the operator configured."""
+        """Return the notebook's pod over what the operator configured: a V1Pod where a hook looks at it, else JSON."""
         base = await super().get_pod_manifest()
         if self._plan is None:
             raise RuntimeError("There is no plan.")
@@ -115,6 +115,8 @@ class StartsPods(KubernetesTraits):
         environment = self.get_env()
         variables = {name: str(environment[name]) for name in self.environment if name in environment}
         pod = pod_manifest.lay_over(client.sanitize_for_serialization(base), self._plan, variables=variables)
+        if not self.modify_pod_hook:
+            return pod
         # Operators' hooks know KubeSpawner's objects, not dicts.
         return client.deserialize(SimpleNamespace(data=json.dumps(pod)), "V1Pod")
 

@@ -20,9 +20,11 @@ async def add_route(spawner: Any, url: str) -> None:
         LaunchError: The proxy does not take it.
     """
     place = urlsplit(url)
-    spawner.server.proto, spawner.server.ip, spawner.server.port = place.scheme, place.hostname, place.port
+    # Not through spawner.server: JupyterHub has no address there yet, and rolls back what is changed between requests.
+    data = {"user": spawner.user.name, "server_name": spawner.name}
     try:
-        await spawner.user.settings["proxy"].add_user(spawner.user, spawner.name)
+        proxy = spawner.user.settings["proxy"]
+        await proxy.add_route(spawner.proxy_spec, f"{place.scheme}://{place.netloc}", data)
     except Exception as exc:  # each kind of proxy has errors of its own
         log.exception("route_not_made", run=str(spawner.run))
         raise LaunchError(
