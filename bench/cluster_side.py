@@ -32,7 +32,7 @@ LOOK_SECONDS = 2.0
 """A hub that lists hundreds of users does nothing else for that long."""
 
 PAGE = 200
-"""Users that a hub lists at a time, whatever it is asked for."""
+"""Users or routes that a hub lists at a time, whatever it is asked for."""
 
 RECONCILE_SECONDS = 15
 SERVER = "nb-bench"
@@ -125,16 +125,20 @@ class Side:
         return set(self._servers())
 
     def _servers(self) -> Mapping[str, list[dict[str, Any]]]:
-        found: dict[str, list[dict[str, Any]]] = {}
-        while True:
-            asked = {"state": "active", "offset": len(found), "limit": PAGE}
-            users = self.hub.get("/users", params=asked).json()
-            found |= {user["name"]: list(user["servers"].values()) for user in users}
-            if len(users) < PAGE:
-                return found
+        users = self._every("/users", {"state": "active"})
+        return {user["name"]: list(user["servers"].values()) for user in users}
 
     def routes(self) -> int:
-        return sum("/user/" in path for path in self.hub.get("/proxy").json())
+        return sum("/user/" in path for path in self._every("/proxy", {}))
+
+    def _every(self, address: str, asked: Mapping[str, str]) -> list[Any]:
+        """Return all that the hub lists there, page by page."""
+        found: list[Any] = []
+        while True:
+            page = self.hub.get(address, params={**asked, "offset": len(found), "limit": PAGE}).json()
+            found += list(page)
+            if len(page) < PAGE:
+                return found
 
     def cpu_seconds(self) -> float:
         """Processor time of the hub so far."""

@@ -17,6 +17,9 @@ HUB_PATIENCE = timedelta(seconds=30)
 """How long a hub may take from a pod that is ready to a proxy that leads to it. After that it is taken for away, and
 the pod alone counts."""
 
+CLOCKS_APART = timedelta(seconds=5)
+"""So far may the clocks of hub and nodes differ."""
+
 
 class Sightings:
     """Records the cluster's own times, each once."""
@@ -55,13 +58,19 @@ def _transitions(run: RunRecord, evidence: RunEvidence, now: datetime) -> list[T
     """Return what the cluster says. Of an end it tells the time; which end it was, is decided once."""
     if _is_hubs_to_tell(run, evidence, now):
         return []
-    times = [(RunState.RUNNING, evidence.ready_at)]
+    times = [(RunState.RUNNING, _first_ready_at(run, evidence))]
     if evidence.ready_at or run.state is not RunState.STARTING:
         # A pod that was ended before it was ready: its spawner says what that was.
         times.append((RunState.STOPPING, evidence.stopping_at))
     if run.state in ENDS:
         times.append((run.state, evidence.ended_at))
     return [Transition(state, Source.CLUSTER, at) for state, at in times if at]
+
+
+def _first_ready_at(run: RunRecord, evidence: RunEvidence) -> datetime | None:
+    """Return since when the pod was ready; a node that was away for a while stamps its pods anew when it is back."""
+    known, said = run.running_at, evidence.ready_at
+    return None if known and said and said > known + CLOCKS_APART else said
 
 
 def _is_hubs_to_tell(run: RunRecord, evidence: RunEvidence, now: datetime) -> bool:

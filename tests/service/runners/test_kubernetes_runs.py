@@ -252,6 +252,18 @@ async def test_a_ready_pod_is_not_running_before_the_hub_says_that_its_proxy_lea
     assert (before.state, after.state) == (NotebookState.STARTING, NotebookState.RUNNING)
 
 
+async def test_a_pod_that_is_ready_anew_after_its_node_was_away_has_run_since_the_hub_said(cluster):
+    opened = await starting(cluster)
+    await cluster.until_pod(opened.notebook, "Ready")
+    began = cluster.clock() - timedelta(minutes=1)
+    await cluster.report(opened.run, RunState.RUNNING, at=began)
+    await cluster.reconcile()
+    view = await cluster.notebooks.get(ANN, opened.notebook)
+
+    assert view.last_started_at == began
+    assert (RunState.RUNNING, Source.CLUSTER) not in await cluster.transitions(opened.run)
+
+
 async def test_a_start_that_waits_for_a_node_is_left_alone(cluster):
     cluster.api.set_life(unschedulable="0/3 nodes are available: 3 Insufficient nvidia.com/gpu.")
     opened = await starting(cluster)
