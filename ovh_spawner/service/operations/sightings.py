@@ -40,6 +40,9 @@ class Sightings:
             return run
         async with self._means.ledger.writing() as unit:
             await unit.projects.lock(run.project, now)
+            if evidence.stopping_at and evidence.ready_at:
+                # It was there and ready when its end was ordered: no end that nobody saw can be before that.
+                await unit.runs.prove_alive(run.id, evidence.stopping_at)
             current = await unit.runs.find(run.id)
             if current is None:
                 return run

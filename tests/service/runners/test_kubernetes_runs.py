@@ -89,6 +89,24 @@ async def test_an_editor_that_ends_by_itself_ends_the_run_at_its_own_time_with_t
     assert cluster.pod(notebook.id) is None
 
 
+async def test_a_pod_that_was_ready_when_its_end_was_ordered_has_not_ended_before(cluster):
+    notebook = await cluster.running()
+    run = notebook.last_run.id
+    cluster.api.set_life(f"nb-{notebook.id}", stop_takes=600)
+    cluster.hub.manner = Manner.IS_DOWN
+    later = cluster.clock() + timedelta(seconds=2)
+    await until(lambda: cluster.clock() > later, what="the last proof of life to be old")
+    cluster.delete_pod(notebook.id)
+    await until_told(cluster, run, RunState.STOPPING)
+    # Nobody sees how its containers end.
+    cluster.api.remove("pods", pod_name(notebook.id))
+    await cluster.until_state(notebook.id, NotebookState.STOPPED)
+    times = await cluster.transitions(run)
+
+    ordered = times[RunState.STOPPING, Source.CLUSTER].at
+    assert times[RunState.STOPPED, Source.RECONCILE].at >= ordered
+
+
 async def test_an_editor_that_failed_before_its_pod_was_deleted_has_failed(cluster):
     notebook = await cluster.running()
     name = pod_name(notebook.id)
