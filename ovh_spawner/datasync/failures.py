@@ -59,7 +59,9 @@ _TRANSIENT = re.compile(
     r"|deadline exceeded|Timeout when reading"
     r"|network is unreachable|no route to host|TooManyRequests|could not resolve host|failed to connect"
     r"|couldn't connect|too slow|hung up unexpectedly|returned error: (429|5\d\d)|early EOF"
-    r"|host unreachable|general SOCKS server failure|complete SOCKS5 connection",
+    r"|host unreachable|general SOCKS server failure|complete SOCKS5 connection"
+    # Swift's address is unknown for a moment while one transfer signs in anew and another one begins.
+    r"|unsupported protocol scheme \"\"",
     re.IGNORECASE,
 )
 _CHANGED = re.compile(r"source file is being updated|corrupted on transfer", re.IGNORECASE)

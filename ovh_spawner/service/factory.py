@@ -172,7 +172,7 @@ def _wire(means: Means, secrets: Secrets) -> Service:
     people.answer_for_tokens(checks.person_of_token)
     changes = NotebookChanges(means, datastores, people)
     reconciler = Reconciler(means, orders=orders, pushes=pushes, worker=worker)
-    runs = RunOperations(means, pushes, people, look_soon=reconciler.look_soon)
+    runs = RunOperations(means, pushes, people, note_times=reconciler.note_times)
     notebooks = NotebookOperations(means, orders, datastores=datastores, changes=changes)
     return Service(
         settings=means.settings,

@@ -75,6 +75,25 @@ class Reconciler:
         """Look at a run that has changed where it lives, without waiting for the next round."""
         self._means.background.ensure(f"look {run}", lambda: self._look_once(run))
 
+    def note_times(self, run: UUID) -> None:
+        """Take what is known of a run's times where it lives, as soon as the hub says that it runs."""
+        self._means.background.ensure(f"times {run}", lambda: self._note_times(run))
+
+    async def _note_times(self, run_id: UUID) -> None:
+        async with self._means.ledger.reading() as unit:
+            run = await unit.runs.find(run_id)
+        if run is not None and run.is_open:
+            evidence = await self._means.runner.observe_run(run.notebook, run.id, must_know=False)
+            await self._take(run, evidence)
+
+    async def _take(self, run: RunRecord, evidence: RunEvidence) -> RunRecord:
+        """Record what the evidence says of the run's times; then its pull is over as well."""
+        known = await self._sightings.take(run, evidence)
+        if known is not run:
+            # Told once, when the pod is ready.
+            await keep_pull(self._means, run.notebook, run.id)
+        return known
+
     async def _look_once(self, run_id: UUID) -> None:
         async with self._means.ledger.reading() as unit:
             run = await unit.runs.find(run_id)
@@ -111,10 +130,7 @@ class Reconciler:
         # While the hub tells of a start, a pod that is not there yet means nothing.
         must_know = run.state is not RunState.STARTING or self._is_silent(run)
         evidence = await self._means.runner.observe_run(run.notebook, run.id, must_know=must_know)
-        before, run = run, await self._sightings.take(run, evidence)
-        if run is not before:
-            # Told once, when the pod is ready: the pull is over then.
-            await keep_pull(self._means, run.notebook, run.id)
+        run = await self._take(run, evidence)
         if not run.is_open:
             return
         match evidence.life:

@@ -34,12 +34,12 @@ class RunOperations:
     """Use cases of runs."""
 
     def __init__(
-        self, means: Means, pushes: Pushes, people: People, *, look_soon: Callable[[UUID], None]
+        self, means: Means, pushes: Pushes, people: People, *, note_times: Callable[[UUID], None]
     ) -> None:
         self._means = means
         self._pushes = pushes
         self._people = people
-        self._look_soon = look_soon
+        self._note_times = note_times
 
     async def open(self, request: OpenRun) -> OpenedRun:
         """Open a run, adopt the one that our API opened, or answer again for the same attempt.
@@ -97,7 +97,7 @@ class RunOperations:
         self._pushes.ensure_for(changed)
         if report.state is RunState.RUNNING:
             # The place where it runs knows since when, and that its pull is over.
-            self._look_soon(run)
+            self._note_times(run)
         return _status(changed, notebook)
 
     async def pull_report(self, run: UUID, report: PullReport) -> RunStatus:
