@@ -36,6 +36,6 @@ async def add_route(spawner: Any, url: str) -> None:
 async def remove_route(spawner: Any) -> None:
     """Take the route of a start that failed after all; JupyterHub removes what stays in a few minutes."""
     try:
-        await spawner.user.settings["proxy"].delete_user(spawner.user, spawner.name)
+        await spawner.user.settings["proxy"].delete_route(spawner.proxy_spec)
     except Exception:  # as above; the start has failed already, and says why
         log.exception("route_not_removed", run=str(spawner.run))
