@@ -26,7 +26,7 @@ from ovh_spawner.service.runners.cluster_progress import ProgressLogs
 from ovh_spawner.service.runners.job_facts import (
     JobEnd,
     end_of_job,
-    has_ended,
+    is_whole,
     last_words_of,
     own_pods,
     waits_since,
@@ -118,8 +118,8 @@ class ClusterSyncs:
             pods, end = own_pods(self._watch.pods_of_sync(sync), job), end_of_job(job)
             if end is None:
                 return await self._observe_running(sync, pods)
-            if not has_ended(pods):
-                # The picture may be behind the Job.
+            if not is_whole(pods, end):
+                # The picture may be behind the Job: a pod that failed may have had a successor.
                 listed = await self._cluster.list(PODS, labels=f"{selector()},{SYNC}={sync}")
                 pods = own_pods(listed["items"], job)
             return await self._observe_ended(sync, pods, end)

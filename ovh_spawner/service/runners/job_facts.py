@@ -67,9 +67,9 @@ def own_pods(pods: Sequence[Json], job: Json) -> list[Json]:
     return sorted(own, key=lambda pod: (str(pod["metadata"]["creationTimestamp"]), phase(pod) == "Succeeded"))
 
 
-def has_ended(pods: Sequence[Json]) -> bool:
-    """Tell whether there are pods and the newest one's data sync has ended."""
-    return bool(pods) and "terminated" in container_states(pods[-1]).get(DATA, {})
+def is_whole(pods: Sequence[Json], end: JobEnd) -> bool:
+    """Tell whether the last of these pods is surely the Job's last one: only a Job that succeeded shows it."""
+    return end.is_complete and bool(pods) and phase(pods[-1]) == "Succeeded"
 
 
 def last_words_of(pods: Sequence[Json], sync: UUID) -> LastWords:

@@ -1,9 +1,13 @@
+from contextlib import asynccontextmanager
+
 import pytest
 
 from ovh_spawner.contract.sync import SyncState
 from ovh_spawner.domain.states import NotebookState
 from ovh_spawner.errors import RefusedError
 from ovh_spawner.pod.names import pod_name
+from ovh_spawner.service.runners.base import SyncLife
+from ovh_spawner.service.runners.kubernetes import KubernetesRunner
 from tests.support.kubernetes.jobs import JOBS, KILLED, LOCKED, RUNNING
 from tests.support.world import ANN, RW, until
 
@@ -16,6 +20,14 @@ async def stopping(cluster):
     await cluster.notebooks.stop(ANN, notebook.id)
     await until(lambda: cluster.jobs.jobs, what="the push to begin")
     return notebook
+
+
+@asynccontextmanager
+async def late_picture(cluster):
+    """Give a runner that looks at the pods once and does not follow them."""
+    runner = KubernetesRunner(cluster.settings, now=cluster.clock)
+    yield runner
+    await runner.close()
 
 
 def job_names(cluster):
@@ -35,6 +47,21 @@ async def test_a_push_that_may_succeed_is_tried_again(cluster, first, jobs):
     assert len(created) == jobs
     assert len(set(created)) == 1
     assert cluster.jobs.together == 1
+
+
+async def test_a_try_that_failed_is_not_taken_for_the_last_one(cluster):
+    """The picture of the pods may be older than the Job's end."""
+    cluster.jobs.outcomes, cluster.jobs.retries_wait = [KILLED], True
+    notebook = await stopping(cluster)
+    await until(lambda: cluster.jobs.waiting, what="the end of the first pod")
+    [job] = cluster.jobs.jobs
+    async with late_picture(cluster) as late:
+        assert (await late.observe_sync(notebook.id, job.id)).life is SyncLife.RUNNING
+        cluster.jobs.retry()
+        await cluster.until_state(notebook.id, NotebookState.STOPPED)
+        evidence = await late.observe_sync(notebook.id, job.id)
+
+    assert evidence.report.state is SyncState.DONE
 
 
 async def test_a_push_whose_pod_is_deleted_goes_on_in_another_one(cluster):

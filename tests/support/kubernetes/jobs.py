@@ -26,11 +26,15 @@ class JobController:
         self.usually: SyncState | str = SyncState.DONE
         self.says_last_words = True
         """False: the termination message is lost, the log is left."""
+        self.retries_wait = False
+        """True: a pod that failed has no successor before ``retry``; a real controller takes ten seconds."""
         self.jobs: list[SyncJob] = []
         """What each pod was told, in order."""
         self.together = 0
         """The most pods that ever used one claim at a time."""
         self._failures: Counter[str] = Counter()
+        self.waiting: list[Object] = []
+        """Jobs whose next pod waits for ``retry``."""
         self._tasks: set[asyncio.Task] = set()
         api.add_listener(self._notice)
 
@@ -39,6 +43,12 @@ class JobController:
         for pod in self.api.all("pods"):
             if pod["metadata"]["name"].startswith("sync-"):
                 self.api.call(lambda pod=pod: self._finish(self._key(pod), outcome))
+
+    def retry(self) -> None:
+        """Make the successors that wait."""
+        while self.waiting:
+            job = self.waiting.pop()
+            self.api.call(lambda job=job: self._make_pod(job))
 
     def expire(self) -> None:
         """Let every Job's time be over."""
@@ -129,7 +139,10 @@ class JobController:
             self._conclude(job, "Failed", "BackoffLimitExceeded")
         else:
             self._failures[uid] += 1
-            self._go(self._make_pod(job))
+            if self.retries_wait:
+                self.waiting.append(job)
+            else:
+                self._go(self._make_pod(job))
 
     def _conclude(self, job: Object, kind: str, reason: str) -> None:
         ended = {"type": kind, "status": "True", "reason": reason, "lastTransitionTime": now_text()}
