@@ -106,7 +106,7 @@ cluster-tools: setup vscode $(VENV)/.ready-test
 	@$(BIN)/python -m tests.cluster.machine build
 	@$(BIN)/python -m tests.cluster.notebook_images
 
-cluster: $(VENV)/.ready-test  ## run a Kubernetes on this machine until Ctrl-C (root); ARGS="--fake-nodes 20"
+cluster: $(VENV)/.ready-test  ## run a Kubernetes on this machine until Ctrl-C (root); ARGS="--images --fake-nodes 20"
 	@$(BIN)/python -m tests.cluster.machine run $(ARGS)
 
 check: $(VENV)/.ready-test  ## formatting, lint, types, import rules

@@ -15,7 +15,7 @@ from itertools import pairwise
 from uuid import UUID
 
 from ovh_spawner.domain.flavors import Flavor
-from ovh_spawner.domain.states import RunState, Transition, best
+from ovh_spawner.domain.states import RunState, Transition, best, end_of
 
 MINUTE = timedelta(minutes=1)
 _CENT = Decimal("0.01")
@@ -121,8 +121,7 @@ def billed_interval(
 
 def _end(transitions: tuple[Transition, ...]) -> datetime | None:
     # A plain stop follows its order. Where it comes first, the processes had gone before anybody gave one.
-    closing = (RunState.STOPPING, RunState.STOPPED, RunState.FAILED, RunState.ERROR)
-    reports = (best(transitions, state) for state in closing)
+    reports = (best(transitions, RunState.STOPPING), end_of(transitions))
     return min((report.at for report in reports if report), default=None)
 
 

@@ -114,13 +114,19 @@ def best(transitions: Iterable[Transition], state: RunState) -> Transition | Non
 
 
 _END_RANK = (RunState.STOPPED, RunState.FAILED, RunState.ERROR)
+_WITNESSES = frozenset({Source.CLUSTER, Source.GATEWAY})
+"""Who saw the processes end. The others conclude it, later or from the last time that they looked."""
 
 
 def end_of(transitions: Iterable[Transition]) -> Transition | None:
-    """Return the run's one end: the earliest reported, a plain stop before a failure of the same instant."""
+    """Return the run's one end: a witness's, else the earliest; a plain stop before a failure of the same instant."""
     known = list(transitions)
     ends = [found for state in _END_RANK if (found := best(known, state))]
-    return min(ends, key=lambda end: (end.at, _END_RANK.index(end.state)), default=None)
+    return min(ends, key=_end_rank, default=None)
+
+
+def _end_rank(end: Transition) -> tuple[bool, datetime, int]:
+    return (end.source not in _WITNESSES, end.at, _END_RANK.index(end.state))
 
 
 def run_state(transitions: Iterable[Transition]) -> RunState:

@@ -4,6 +4,7 @@ FAILED is what the notebook's owner can act on, ERROR is a fault of the platform
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pydantic import ValidationError
 
@@ -24,6 +25,10 @@ from ovh_spawner.pod.resources import in_words, read_size
 
 _SIGNAL = 128
 """Exit codes above it: ended by the signal of the number that is left."""
+_TOLD = {_SIGNAL + 15, _SIGNAL + 9}
+"""Ended by SIGTERM, or by SIGKILL when the grace was over."""
+CLOCKS_APART = timedelta(seconds=5)
+"""So far may the clocks of hub, API server and nodes differ."""
 _LOCKED = 75
 """The data sync's: another one works on these files."""
 _KEPT = "Your files are kept; start the notebook again."
@@ -211,7 +216,11 @@ def _gateway_ended(ended: Record | None, pod: Record) -> Ending | None:
 def _was_ordered(ended: Record, pod: Record) -> bool:
     """Tell whether a container ended because it was told to: one that has failed is removed afterwards, too."""
     order, end = stop_order(pod), read_time(ended.get("finishedAt"))
-    return order is not None and (end is None or end >= order)
+    if order is None:
+        return False
+    # The order's time is the API server's, the end's its node's.
+    is_told = ended.get("exitCode") in _TOLD and ended.get("reason") != "OOMKilled"
+    return end is None or end >= (order - CLOCKS_APART if is_told else order)
 
 
 def _other(pod: Record) -> Ending | None:

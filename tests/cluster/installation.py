@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from ovh_spawner.cli.ssh_host_key import keep_host_key
 from ovh_spawner.hub.configuration import _real_node
+from tests.cluster import notebook_images
 from tests.cluster.machine.cluster import Cluster
 from tests.cluster.machine.daemons import Daemon, wait_until
 from tests.cluster.s3_store import ACCESS_KEY, SECRET_KEY, VersityStore
@@ -142,6 +143,7 @@ class Installation:
                 "storage": {"size": "1Gi"},
                 "gateway": SMALL,
                 "dataSync": SMALL,
+                "images": self._images(),
             },
             "dataStores": {"DEMO": self._store()},
             # Store and repositories of the tests are on this machine.
@@ -151,6 +153,10 @@ class Installation:
         for block, values in self.changes.items():
             settings[block] = settings.get(block, {}) | values
         return settings
+
+    def _images(self) -> dict[str, str]:
+        repository = "" if self.cluster.machine else notebook_images.given_repository()
+        return {"repository": repository} if repository else {}
 
     def _store(self) -> dict[str, str]:
         return {

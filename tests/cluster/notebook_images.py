@@ -1,4 +1,6 @@
-"""Our images on the node: built before the tests into the image build's cache, imported once a session."""
+"""Our images: built before the tests into the image build's cache and imported into our own cluster's node once.
+
+A cluster that KUBECONFIG names pulls them itself: OVH_SPAWNER_TEST_IMAGES names the repository."""
 
 import json
 import os
@@ -8,7 +10,7 @@ import sys
 from typing import Any
 
 from tests.cluster.machine import images, programs
-from tests.cluster.machine.cluster import Cluster
+from tests.cluster.machine.cluster import Cluster, Machine
 from tests.support.requirements import need
 from tests.support.stack import CHECKOUT
 
@@ -18,25 +20,38 @@ EDITORS = {"jupyterlab": "jupyterlab-conda", "vscode": "vscode-conda"}
 INSTALLER = "plain"
 
 
-def load(cluster: Cluster, *editors: str) -> list[dict[str, Any]]:
+def load(cluster: Cluster, *editors: str) -> None:
     """Import the images of our programs and of these editors; skip the test where they were not built."""
-    wanted = [
-        fact
-        for name in (*PROGRAMS, *(EDITORS[e] for e in editors))
-        for fact in listed(name)
-        if fact["buildable"]
-    ]
     if cluster.machine is None:
-        given = os.environ.get("OVH_SPAWNER_TEST_IMAGES")
-        need("images", given, "set OVH_SPAWNER_TEST_IMAGES=1 when your cluster can pull them")
-        return wanted
+        need(
+            "images",
+            given_repository(),
+            "OVH_SPAWNER_TEST_IMAGES must name the repository that has our images for your cluster",
+        )
+        return
+    wanted = buildable(*editors)
     missing = [fact["name"] for fact in wanted if not fact["built"]]
     need("images", wanted and not missing, f"make test-cluster builds them first: {', '.join(missing)}")
-    there = images.names(cluster.machine.node.containerd_socket)
+    put_on_node(cluster.machine, wanted)
+
+
+def put_on_node(machine: Machine, wanted: list[dict[str, Any]]) -> None:
+    """Import what is not there yet."""
+    there = images.names(machine.node.containerd_socket)
     for fact in wanted:
         if fact["image"] not in there:
-            cluster.machine.load(fact["archive"])
-    return wanted
+            machine.load(fact["archive"])
+
+
+def buildable(*editors: str) -> list[dict[str, Any]]:
+    """What the image build says of the images of our programs and of these editors."""
+    names = (*PROGRAMS, *(EDITORS[editor] for editor in editors))
+    return [fact for name in names for fact in listed(name) if fact["buildable"]]
+
+
+def given_repository() -> str:
+    """Where a cluster that is not ours pulls our images from; empty when nobody said."""
+    return os.environ.get("OVH_SPAWNER_TEST_IMAGES", "")
 
 
 def build() -> int:

@@ -1,11 +1,11 @@
-"""The cluster itself: what the other tests rely on."""
+"""Our own cluster itself: what the other tests rely on."""
 
 import pytest
 
 from tests.cluster import pods
 from tests.cluster.machine.api import is_ready
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("machine")]
 
 
 def _claim(name: str) -> dict:

@@ -18,7 +18,7 @@ from ovh_spawner.domain.billing import (
     round_to_cents,
     total,
 )
-from ovh_spawner.domain.states import Source
+from ovh_spawner.domain.states import RunState, Source, end_of
 from tests.domain.building import CPU, GPU, START, at, price
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -104,6 +104,26 @@ def test_a_stop_that_was_ordered_after_the_processes_had_gone_adds_no_time():
         at("STOPPING", 600, source=Source.API),
     )
 
+    assert billed_minutes(*billed_interval(known)) == 1
+
+
+@pytest.mark.parametrize("guess", [20, 90])
+def test_an_end_that_the_cluster_saw_counts_and_not_what_others_conclude(guess):
+    known = (
+        at("RUNNING", 0),
+        at("FAILED", 60, source=Source.CLUSTER),
+        at("ERROR", guess, source=Source.HUB),
+        at("STOPPED", guess, source=Source.RECONCILE),
+    )
+
+    assert end_of(known).state is RunState.FAILED
+    assert billed_interval(known) == (START, START + timedelta(seconds=60))
+
+
+def test_of_conclusions_the_earliest_counts():
+    known = (at("RUNNING", 0), at("ERROR", 600, source=Source.HUB), at("FAILED", 60, source=Source.RECONCILE))
+
+    assert end_of(known).state is RunState.FAILED
     assert billed_minutes(*billed_interval(known)) == 1
 
 

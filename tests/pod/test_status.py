@@ -151,6 +151,8 @@ def test_an_end_is_told_in_one_sentence_with_what_to_do(pod, state, code, said):
         record(phase="Running", gateway=RUNNING, editor=ended(0)),
         record(phase="Succeeded", gateway=ended(0), editor=ended(0)),
         record(phase="Failed", is_stopping=True, gateway=ended(0), editor=ended(143)),
+        # Its node's clock is slow: by it, the editor was told to end before the order.
+        record(phase="Failed", is_stopping=True, gateway=ended(0), editor=ended(143, at="2026-03-01T12:29:27Z")),
         record(phase="Failed", is_stopping=True, data=ended(1)),
         record(phase="Running", gateway=ended(0), editor=RUNNING),
         # Removed before anything of it had begun.

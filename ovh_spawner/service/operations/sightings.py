@@ -6,6 +6,7 @@ from uuid import UUID
 import structlog
 
 from ovh_spawner.domain.states import ENDS, RunState, Source, Transition
+from ovh_spawner.pod.endings import CLOCKS_APART
 from ovh_spawner.service.db.records import RunRecord
 from ovh_spawner.service.operations.means import Means
 from ovh_spawner.service.operations.run_books import is_overdue, record_transition
@@ -16,9 +17,6 @@ logger = structlog.get_logger()
 HUB_PATIENCE = timedelta(seconds=30)
 """How long a hub may take from a pod that is ready to a proxy that leads to it. After that it is taken for away, and
 the pod alone counts."""
-
-CLOCKS_APART = timedelta(seconds=5)
-"""So far may the clocks of hub and nodes differ."""
 
 
 class Sightings:
@@ -58,16 +56,24 @@ class Sightings:
 
 
 def _transitions(run: RunRecord, evidence: RunEvidence, now: datetime) -> list[Transition]:
-    """Return what the cluster says. Of an end it tells the time; which end it was, is decided once."""
+    """Return what the cluster says."""
     if _is_hubs_to_tell(run, evidence, now):
         return []
     times = [(RunState.RUNNING, _first_ready_at(run, evidence))]
     if evidence.ready_at or run.state is not RunState.STARTING:
         # A pod that was ended before it was ready: its spawner says what that was.
         times.append((RunState.STOPPING, evidence.stopping_at))
-    if run.state in ENDS:
-        times.append((run.state, evidence.ended_at))
-    return [Transition(state, Source.CLUSTER, at) for state, at in times if at]
+    found = [Transition(state, Source.CLUSTER, at) for state, at in times if at]
+    if run.state in ENDS and evidence.ended_at:
+        found.append(_end(run, evidence, evidence.ended_at))
+    return found
+
+
+def _end(run: RunRecord, evidence: RunEvidence, at: datetime) -> Transition:
+    """Return the cluster's time of an end. Why a start failed, its hub knows; a stop hides nothing that broke first."""
+    if run.state is RunState.STOPPED and evidence.end:
+        return Transition(evidence.end, Source.CLUSTER, at, evidence.code, evidence.message)
+    return Transition(run.state, Source.CLUSTER, at, run.code, run.message)
 
 
 def _first_ready_at(run: RunRecord, evidence: RunEvidence) -> datetime | None:

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 
+from tests.cluster import notebook_images
 from tests.cluster.machine import leftovers, programs
 from tests.cluster.machine.cluster import own_cluster
 
@@ -26,7 +27,7 @@ def build() -> int:
     return 0
 
 
-def run(fake_nodes: int) -> int:
+def run(fake_nodes: int, *, has_images: bool) -> int:
     """Run a cluster until it is told to stop."""
     if reason := programs.why_not():
         say(f"No cluster here: {reason}")
@@ -37,6 +38,9 @@ def run(fake_nodes: int) -> int:
     with own_cluster() as cluster:
         if fake_nodes:
             cluster.machine.fake_nodes.add(fake_nodes)
+        if has_images:
+            built = [fact for fact in notebook_images.buildable(*notebook_images.EDITORS) if fact["built"]]
+            notebook_images.put_on_node(cluster.machine, built)
         say(f"Ready after {time.monotonic() - began:.0f} s. In another terminal:")
         say(f"    export KUBECONFIG={cluster.kubeconfig}")
         say(f"    {programs.place('kubectl')} get nodes")
@@ -55,11 +59,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster.machine", description=__doc__)
     parser.add_argument("what", choices=["build", "run", "clean"])
     parser.add_argument("--fake-nodes", type=int, default=0)
+    parser.add_argument("--images", action="store_true", help="import our images that are built")
     asked = parser.parse_args()
     if asked.what == "clean":
         leftovers.remove_dead()
         return 0
-    return build() if asked.what == "build" else run(asked.fake_nodes)
+    return build() if asked.what == "build" else run(asked.fake_nodes, has_images=asked.images)
 
 
 if __name__ == "__main__":
