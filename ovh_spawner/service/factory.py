@@ -48,6 +48,8 @@ from ovh_spawner.settings import Settings
 
 logger = structlog.get_logger()
 
+WATCH_PAUSE_SECONDS = 10.0
+"""Before a watch that failed in a way that nobody foresaw is taken up again."""
 DRAIN_SECONDS = 20.0
 """How long an ending service waits for data syncs under way. They go on without it, but a machine that is
 shut down next would end them."""
@@ -97,7 +99,14 @@ class Service:
         await self.means.ledger.migrate()
         seconds = self.settings.service.reconcile_seconds
         self.means.background.repeat("reconcile", self.reconciler.round, seconds=seconds)
-        self.means.background.ensure("watch", lambda: self.means.runner.watch(self.reconciler.look_soon))
+        self.watch()
+
+    def watch(self) -> None:
+        """Hear of changes where notebooks run, whatever goes wrong on the way."""
+        watch = self.means.runner.watch
+        self.means.background.repeat(
+            "watch", lambda: watch(self.reconciler.look_soon), seconds=WATCH_PAUSE_SECONDS
+        )
 
     def listen(self) -> HTTPServer:
         """Open the HTTP door.

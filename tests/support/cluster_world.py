@@ -83,9 +83,7 @@ class ClusterWorld(World):
             settings, secrets, catalog=self.catalog, now=self.clock, runner=self.runner, patience=QUICK
         )
         await service.means.ledger.migrate()
-        service.means.background.ensure(
-            "watch", lambda: service.means.runner.watch(service.reconciler.look_soon)
-        )
+        service.watch()
         return service
 
     async def spawn(self, user: str, server_name: str, options: dict) -> None:

@@ -112,6 +112,9 @@ class FakeRunner:
         if self.runs.get(run, RunEvidence(RunLife.NEVER)).life is RunLife.ALIVE:
             self.runs[run] = RunEvidence(RunLife.GONE)
 
+    async def give_up(self, notebook: UUID) -> None:
+        pass
+
     async def remove_files(self, notebook: UUID) -> None:
         self.removed.append(notebook)
 

@@ -53,7 +53,8 @@ class Ledger:
     """The database behind the service."""
 
     def __init__(self, url: str, vault: Vault) -> None:
-        self._engine = _open_engine(url)
+        self._threads = sqlite_driver.Threads()
+        self._engine = _open_engine(url, self._threads)
         self._writing = self._engine.execution_options(**{sqlite_driver.BEGIN: "BEGIN IMMEDIATE"})
         self._vault = vault
         self._units = 0
@@ -106,6 +107,7 @@ class Ledger:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._is_idle.wait()
         await self._engine.dispose()
+        await self._threads.join(CLOSE_SECONDS)
 
     @retry(
         retry=retry_if_exception_type(DriverOperationalError),
@@ -152,10 +154,10 @@ def _trouble_told() -> Iterator[None]:
         ) from exc
 
 
-def _open_engine(url: str) -> AsyncEngine:
+def _open_engine(url: str, threads: sqlite_driver.Threads) -> AsyncEngine:
     engine = create_async_engine(url)
     if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "do_connect", sqlite_driver.connect)
+        event.listen(engine.sync_engine, "do_connect", threads.connect)
         event.listen(engine.sync_engine, "begin", sqlite_driver.begin)
     else:
         watch_connections(engine)

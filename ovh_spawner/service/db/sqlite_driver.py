@@ -6,8 +6,10 @@ already committed. A trip is two switches of threads; together they took most of
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 import aiosqlite
@@ -29,35 +31,48 @@ BEGIN = "ovh_begin"
 _Execute = Callable[[sqlite3.Connection, str, Any], sqlite3.Cursor]
 
 
-def connect(dialect: Dialect, *event: Any) -> Any:
-    """Open a connection (SQLAlchemy's event ``do_connect``: the pool's record, arguments, options)."""
-    _record, arguments, options = event
-    made: Any = dialect.connect(*arguments, **options, async_creator_fn=_open)
-    return _Connection(made.dbapi, made._connection)  # noqa: SLF001
+class Threads:
+    """The connections of one ledger, each with a thread of its own."""
+
+    def __init__(self) -> None:
+        self._alive: set[Thread] = set()
+
+    def connect(self, dialect: Dialect, *event: Any) -> Any:
+        """Open a connection (SQLAlchemy's event ``do_connect``: the pool's record, arguments, options)."""
+        _record, arguments, options = event
+        made: Any = dialect.connect(*arguments, **options, async_creator_fn=self._open)
+        return _Connection(made.dbapi, made._connection)  # noqa: SLF001
+
+    async def join(self, seconds: float) -> None:
+        """Wait for the threads of closed connections, so that none answers a loop that has ended meanwhile."""
+        deadline = time.monotonic() + seconds
+        while self._alive and (left := deadline - time.monotonic()) > 0:
+            await asyncio.to_thread(self._alive.pop().join, left)
+
+    async def _open(self, *arguments: Any, **options: Any) -> aiosqlite.Connection:
+        connection = aiosqlite.connect(*arguments, **options)
+        thread = connection._thread  # noqa: SLF001
+        thread.daemon = True  # as SQLAlchemy does
+        self._alive = {thread, *(each for each in self._alive if each.is_alive())}
+        try:
+            await connection
+        except sqlite3.Error:
+            # Whoever cannot open the ledger ends at once, without closing it.
+            await asyncio.to_thread(thread.join)
+            raise
+        try:
+            await connection._execute(_prepare, connection)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        except BaseException:
+            # Nobody has it yet who could close it: whoever wanted it was cancelled, perhaps.
+            connection.stop()
+            raise
+        return connection
 
 
 def begin(connection: Connection) -> None:
     """Let a transaction begin (SQLAlchemy's event ``begin``): said together with its first statement."""
     adapted: Any = connection.connection.dbapi_connection
     adapted.begins = connection.get_execution_options().get(BEGIN, "BEGIN")
-
-
-async def _open(*arguments: Any, **options: Any) -> aiosqlite.Connection:
-    connection = aiosqlite.connect(*arguments, **options)
-    connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does
-    try:
-        await connection
-    except sqlite3.Error:
-        # Its thread still has something to say, and must not say it to a loop that has ended meanwhile.
-        await asyncio.to_thread(connection._thread.join)  # noqa: SLF001
-        raise
-    try:
-        await connection._execute(_prepare, connection)  # type: ignore[no-untyped-call]  # noqa: SLF001
-    except BaseException:
-        # Nobody has it yet who could close it: whoever wanted it was cancelled, perhaps.
-        connection.stop()
-        raise
-    return connection
 
 
 def _prepare(connection: aiosqlite.Connection) -> None:

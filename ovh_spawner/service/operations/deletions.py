@@ -35,6 +35,9 @@ class Deletions:
 
         """
         notebook = standing.notebook
+        if notebook.deletion is Deletion.NOW:
+            # The hub waits until the pod is gone, however long its node takes.
+            await self._means.runner.give_up(notebook.id)
         if not await self._is_gone_at_hub(notebook):
             return
         await self._end_run(standing)
@@ -59,6 +62,9 @@ class Deletions:
         server = await hub.find_server(notebook.owner, notebook.server_name)
         if server is None:
             return True
+        if server.pending == "stop":
+            # Asking again would only have the hub remember each time to remove it.
+            return False
         await hub.delete_server(notebook.owner, notebook.server_name)
         server = await hub.find_server(notebook.owner, notebook.server_name)
         # A default server stays in the hub's list for ever.

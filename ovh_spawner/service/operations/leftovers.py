@@ -3,14 +3,19 @@
 An installation whose ledger was restored from an old backup must not delete what that ledger has never heard of.
 """
 
+import asyncio
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
 from ovh_spawner.errors import OVHSpawnerError
+from ovh_spawner.service.db.records import RunRecord
 from ovh_spawner.service.operations.means import Means
 from ovh_spawner.service.runners.base import Traces
+
+BATCH = 20
+"""Runs whose remains are removed together: each may take seconds, and nobody waits for this."""
 
 logger = structlog.get_logger()
 
@@ -44,16 +49,18 @@ class Leftovers:
     async def _remove_runs(self, traces: Traces) -> None:
         async with self._means.ledger.reading() as unit:
             known = await unit.runs.get_many(traces.runs) if traces.runs else {}
+        over = [run for run in known.values() if not run.is_open]
+        for first in range(0, len(over), BATCH):
+            await asyncio.gather(*(self._remove_run(run) for run in over[first : first + BATCH]))
+
+    async def _remove_run(self, run: RunRecord) -> None:
         runner = self._means.runner
-        for run in known.values():
-            if run.is_open:
-                continue
-            try:
-                await runner.end_processes(run.notebook, run.id)
-                await runner.forget_run(run.notebook, run.id)
-                logger.info("leftovers_removed", run=str(run.id))
-            except OVHSpawnerError as exc:
-                logger.info("leftovers_remain", run=str(run.id), reason=exc.message)
+        try:
+            await runner.end_processes(run.notebook, run.id)
+            await runner.forget_run(run.notebook, run.id)
+            logger.info("leftovers_removed", run=str(run.id))
+        except OVHSpawnerError as exc:
+            logger.info("leftovers_remain", run=str(run.id), reason=exc.message)
 
     async def _forget_syncs(self, traces: Traces) -> None:
         async with self._means.ledger.reading() as unit:

@@ -4,7 +4,7 @@ What cannot be seen now (a hub that does not answer) is unknown, and unknown is 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -113,12 +113,7 @@ class Reconciler:
             yield list(found.values())
 
     async def _look_at(self, runs: Sequence[RunRecord]) -> None:
-        outcomes = await asyncio.gather(*(self._look(run) for run in runs), return_exceptions=True)
-        for run, outcome in zip(runs, outcomes, strict=True):
-            if isinstance(outcome, NotYetError):
-                logger.info("run_waits", run=str(run.id), reason=outcome.message)
-            elif isinstance(outcome, Exception):
-                logger.error("reconcile_failed", run=str(run.id), exc_info=outcome)
+        await _together(runs, self._look, waiting="run_waits")
 
     async def _look(self, run: RunRecord) -> None:
         if not run.is_open:
@@ -256,11 +251,7 @@ class Reconciler:
 
     async def _end_leftovers(self, ended: Sequence[RunRecord]) -> None:
         """End gateways that outlived their run's end in the books."""
-        for run in ended:
-            try:
-                await self._look_at_ended(run)
-            except NotYetError as exc:
-                logger.info("processes_still_end", run=str(run.id), reason=exc.message)
+        await _together(ended, self._look_at_ended, waiting="processes_still_end")
 
     async def _look_at_ended(self, run: RunRecord) -> None:
         evidence = await self._means.runner.observe_run(run.notebook, run.id)
@@ -268,5 +259,18 @@ class Reconciler:
         if evidence.life is RunLife.ALIVE or evidence.remains:
             await self._means.runner.end_processes(run.notebook, run.id)
         elif evidence.life is RunLife.GONE and evidence.source is Source.CLUSTER:
+            await self._means.runner.forget_run(run.notebook, run.id)
             self._gone.add(run.id)
         self._pushes.ensure_for(run)
+
+
+async def _together(
+    runs: Sequence[RunRecord], work: Callable[[RunRecord], Awaitable[None]], *, waiting: str
+) -> None:
+    """Do something for some runs at a time: one that has to wait, or fails, keeps no other waiting."""
+    outcomes = await asyncio.gather(*(work(run) for run in runs), return_exceptions=True)
+    for run, outcome in zip(runs, outcomes, strict=True):
+        if isinstance(outcome, NotYetError):
+            logger.info(waiting, run=str(run.id), reason=outcome.message)
+        elif isinstance(outcome, Exception):
+            logger.error("reconcile_failed", run=str(run.id), exc_info=outcome)

@@ -79,23 +79,24 @@ class SyncWorker:
         await self._start(sync, attempts=sync.attempts + 1)
 
     async def _start(self, sync: SyncRecord, *, attempts: int) -> None:
-        now = self._means.now()
+        now, tried = self._means.now(), replace(sync, attempts=attempts)
         try:
             async with self._means.ledger.writing() as unit:
                 notebook = await unit.notebooks.find(sync.notebook)
+                if notebook:
+                    await unit.projects.lock(notebook.project, now)
+                if not await _is_as_known(unit, sync):
+                    # Another replica has tried again, or come to the end.
+                    return
                 if notebook is None or notebook.deletion is Deletion.NOW:
                     text = "The notebook is being deleted."
                     await unit.syncs.save(_ended(sync, SyncState.INTERRUPTED, text, now=now))
                     return
                 job = await build_job(unit, self._means, sync, notebook=notebook)
-                started = replace(
-                    sync,
-                    state=SyncState.RUNNING,
-                    attempts=attempts,
-                    started_at=sync.started_at or now,
-                    updated_at=now,
+                begun = sync.started_at or now
+                await unit.syncs.save(
+                    replace(tried, state=SyncState.RUNNING, started_at=begun, updated_at=now)
                 )
-                await unit.syncs.save(started)
             flavor = self._means.capabilities().flavor(notebook.spec.flavor)
             await self._means.runner.start_sync(job, flavor=flavor)
         except NotYetError as exc:
@@ -103,7 +104,7 @@ class SyncWorker:
             await self._save_attempts(sync, sync.attempts)
             await asyncio.sleep(self._means.patience.lock)
         except RefusedError as exc:
-            await self._settle(sync, SyncState.FAILED, exc.message)
+            await self._settle(tried, SyncState.FAILED, exc.message)
         except RunnerError as exc:
             logger.warning("sync_not_started", sync=str(sync.id), reason=exc.message)
             await asyncio.sleep(self._means.patience.poll)
@@ -132,6 +133,8 @@ class SyncWorker:
             notebook = await unit.notebooks.find(sync.notebook)
             if notebook:
                 await unit.projects.lock(notebook.project, now)
+            if not await _is_as_known(unit, sync):
+                return
             await unit.syncs.save(_ended(sync, state, message, now=now))
             if sync.direction is SyncDirection.PUSH:
                 await _settle_push(unit, sync, message)
@@ -145,6 +148,12 @@ class SyncWorker:
         except RunnerError as exc:
             # Reconcile finds it again.
             logger.info("leftovers_remain", sync=str(sync.id), reason=exc.message)
+
+
+async def _is_as_known(unit: UnitOfWork, sync: SyncRecord) -> bool:
+    """Tell whether nobody else has gone on with the sync meanwhile; the project's lock must be held."""
+    current = await unit.syncs.find(sync.id)
+    return current is not None and current.is_open and current.attempts == sync.attempts
 
 
 async def _settle_push(unit: UnitOfWork, sync: SyncRecord, message: str) -> None:

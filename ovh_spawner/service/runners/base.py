@@ -188,6 +188,9 @@ class Runner(Protocol):
             NotYetError: the end is ordered, and not all of it has come.
         """
 
+    async def give_up(self, notebook: UUID) -> None:
+        """Let go of what a machine that does not answer still holds: nobody wants the notebook's files any more."""
+
     async def remove_files(self, notebook: UUID) -> None:
         """Delete all files of the notebook; none left is fine."""
 

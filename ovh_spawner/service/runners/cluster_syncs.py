@@ -26,6 +26,8 @@ from ovh_spawner.service.runners.cluster_progress import ProgressLogs
 from ovh_spawner.service.runners.job_facts import (
     JobEnd,
     end_of_job,
+    has_no_pod_since,
+    is_over,
     is_whole,
     last_words_of,
     own_pods,
@@ -53,6 +55,12 @@ HELD_BY_A_DEAD_NODE = (
     "or a data sync with direction push) when the machine is back or has been removed from the cluster."
 )
 
+SYNC_ON_A_DEAD_NODE = (
+    "The machine that moved the notebook's data does not answer and still holds its files. They are kept: save again "
+    "(Save now, or a data sync with direction push) when the machine is back or has been removed from the cluster."
+)
+
+NO_POD = "the cluster allows no pod for it, perhaps because a quota of its namespace is used up. Tell the operator."
 
 CLAIM_LOST = "The disk with the notebook's files is gone, so nothing can be moved. Tell the operator."
 
@@ -105,6 +113,9 @@ class ClusterSyncs:
             # Another replica of this service was as quick.
             return
         except (ClusterRefusedError, NotAllowedError) as exc:
+            if await self._cluster.find(JOBS, sync_name(job.id)):
+                # A quota counts before it is noticed that another replica has made this very Job.
+                return
             logger.warning("sync_refused_by_cluster", sync=str(job.id), **exc.details)
             await self.forget(job.id)
             raise RefusedError(f"{exc.message} The files are kept.") from exc
@@ -117,11 +128,10 @@ class ClusterSyncs:
                 return SyncEvidence(SyncLife.ABSENT)
             pods, end = own_pods(self._watch.pods_of_sync(sync), job), end_of_job(job)
             if end is None:
-                return await self._observe_running(sync, pods)
+                return await self._observe_running(sync, pods, job)
             if not is_whole(pods, end):
                 # The picture may be behind the Job: a pod that failed may have had a successor.
-                listed = await self._cluster.list(PODS, labels=f"{selector()},{SYNC}={sync}")
-                pods = own_pods(listed["items"], job)
+                pods = await self._listed(sync, job)
             return await self._observe_ended(sync, pods, end)
         except NotYetError:
             return SyncEvidence(SyncLife.UNKNOWN)
@@ -175,11 +185,20 @@ class ClusterSyncs:
             return False
         if any(end_of_job(each) is None for each in found):
             raise NotYetError("Another data sync of this notebook is running.")
+        await self._check_nobody_moves(labels)
         if mine:
             await self._cluster.remove(JOBS, sync_name(job.id), propagationPolicy="Foreground")
             if await self._cluster.find(JOBS, sync_name(job.id)):
                 raise NotYetError("An earlier try of this data sync is being removed.")
         return True
+
+    async def _check_nobody_moves(self, labels: str) -> None:
+        """Raise while a pod of a Job that is gone is still there: on a node that does not answer it may go on."""
+        for pod in (await self._cluster.list(PODS, labels=labels))["items"]:
+            if is_held(pod, now=self._now(), patience=HELD):
+                raise RefusedError(SYNC_ON_A_DEAD_NODE)
+            if not is_over(pod):
+                raise NotYetError("An earlier data sync of this notebook has not ended yet.")
 
     async def _put(self, resource: Resource, manifest: Json) -> None:
         """Make an object, in place of an earlier try's."""
@@ -189,16 +208,32 @@ class ClusterSyncs:
             await self._cluster.remove(resource, manifest["metadata"]["name"])
             await self._cluster.create(resource, manifest)
 
-    async def _observe_running(self, sync: UUID, pods: list[Json]) -> SyncEvidence:
-        newest = pods[-1] if pods else None
-        if newest is None:
-            return SyncEvidence(SyncLife.RUNNING)
-        if (since := waits_since(newest)) and self._now() > since + LONGEST_WAIT:
-            text = f"The data sync could not begin: {why_it_waits(newest)} The files are kept."
+    async def _observe_running(self, sync: UUID, pods: list[Json], job: Json) -> SyncEvidence:
+        # The picture is a hint, and enough for progress; what ends a Job has to be true now.
+        if self._why_stuck(pods, job) and (why := self._why_stuck(await self._listed(sync, job), job)):
             await self.end(sync)
-            report = _report(sync, self._now(), SyncState.FAILED, message=text)
+            report = _report(sync, self._now(), SyncState.FAILED, message=why)
             return SyncEvidence(SyncLife.ENDED, report=report)
-        return SyncEvidence(SyncLife.RUNNING, await self._logs.read(newest) if not since else ())
+        if not pods or waits_since(pods[-1]):
+            return SyncEvidence(SyncLife.RUNNING)
+        return SyncEvidence(SyncLife.RUNNING, await self._logs.read(pods[-1]))
+
+    def _why_stuck(self, pods: list[Json], job: Json) -> str:
+        """Return why a Job will not come to its end; empty: it may."""
+        now = self._now()
+        if pods and is_held(pods[-1], now=now, patience=HELD):
+            return SYNC_ON_A_DEAD_NODE
+        since = waits_since(pods[-1]) if pods else has_no_pod_since(job)
+        if since is None or now <= since + LONGEST_WAIT:
+            return ""
+        return (
+            f"The data sync could not begin: {why_it_waits(pods[-1]) if pods else NO_POD} The files are kept."
+        )
+
+    async def _listed(self, sync: UUID, job: Json) -> list[Json]:
+        """Return the Job's pods as they are now."""
+        found = await self._cluster.list(PODS, labels=f"{selector()},{SYNC}={sync}")
+        return own_pods(found["items"], job)
 
     async def _observe_ended(self, sync: UUID, pods: list[Json], end: JobEnd) -> SyncEvidence:
         found = last_words_of(pods, sync)

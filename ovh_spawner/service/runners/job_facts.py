@@ -90,6 +90,19 @@ def waits_since(pod: Json) -> datetime | None:
     return read_time(pod["metadata"].get("creationTimestamp")) if phase(pod) == "Pending" else None
 
 
+def has_no_pod_since(job: Json) -> datetime | None:
+    """Return since when a Job waits for its first pod to be allowed; None: it has one, or had."""
+    status = job.get("status") or {}
+    if status.get("active") or status.get("failed"):
+        return None
+    return read_time(job["metadata"].get("creationTimestamp"))
+
+
+def is_over(pod: Json) -> bool:
+    """Tell whether no container of a pod runs any more, and none will."""
+    return phase(pod) in {"Succeeded", "Failed"}
+
+
 def why_it_waits(pod: Json) -> str:
     """Return what keeps a pod from beginning, for people."""
     found = trouble_of(pod, card="GPU")

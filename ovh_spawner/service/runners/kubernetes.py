@@ -173,6 +173,9 @@ class KubernetesRunner:
     async def end_processes(self, notebook: UUID, run: UUID) -> None:
         await self._objects.end_pod(notebook, run)
 
+    async def give_up(self, notebook: UUID) -> None:
+        await self._objects.remove_overdue_pods(notebook)
+
     async def remove_files(self, notebook: UUID) -> None:
         await self._syncs.end_all(notebook)
         await self._objects.remove_claim(notebook)

@@ -122,6 +122,9 @@ class LocalRunner:
         record = _read(ProcessRecord, self._folder(notebook).run(run) / "process.json")
         await asyncio.to_thread(processes.end_run, run, record)
 
+    async def give_up(self, notebook: UUID) -> None:
+        """There is one machine, and it answers."""
+
     async def remove_files(self, notebook: UUID) -> None:
         await asyncio.to_thread(_remove_tree, self._folder(notebook).path)
 

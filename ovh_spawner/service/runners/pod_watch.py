@@ -16,8 +16,9 @@ from uuid import UUID
 
 import structlog
 
+from ovh_spawner.errors import OVHSpawnerError
 from ovh_spawner.pod.labels import NOTEBOOK, RUN, SYNC, selector
-from ovh_spawner.service.runners.base import NotYetError, RunEvidence, RunLife
+from ovh_spawner.service.runners.base import RunEvidence, RunLife
 from ovh_spawner.service.runners.cluster import PODS, Cluster
 from ovh_spawner.service.runners.cluster_errors import HistoryGoneError
 from ovh_spawner.service.runners.pod_facts import evidence_of, label_id
@@ -75,8 +76,9 @@ class PodWatch:
                 pause = FIRST_PAUSE
             except HistoryGoneError:
                 self._proof = None
-            except NotYetError as exc:
-                logger.warning("cluster_not_watched", reason=exc.details.get("reason", ""))
+            except OVHSpawnerError as exc:
+                # Away, or a Role that is not there yet: neither is for ever.
+                logger.warning("cluster_not_watched", error=exc.message, **exc.details)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
 

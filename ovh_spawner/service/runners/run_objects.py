@@ -119,6 +119,14 @@ class RunObjects:
         if not await self._comes_to_pass(lambda: self._is_pod_gone(notebook, run)):
             raise NotYetError("The notebook's containers have not ended yet.")
 
+    async def remove_overdue_pods(self, notebook: UUID) -> None:
+        """Take pods off the cluster whose node does not answer: nobody wants these files any more."""
+        found = await self._cluster.list(PODS, labels=selector(notebook=str(notebook)))
+        for pod in found["items"]:
+            name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+            if is_due(pod, now=self._now()):
+                await self._cluster.remove(PODS, name, preconditions={"uid": uid}, gracePeriodSeconds=0)
+
     async def remove_claim(self, notebook: UUID) -> None:
         """Delete the notebook's files.
 
@@ -127,13 +135,7 @@ class RunObjects:
 
         """
         await self._cluster.remove(CLAIMS, claim_name(notebook))
-        pod = await self._cluster.find(PODS, pod_name(notebook))
-        if pod and is_due(pod, now=self._now()):
-            # Its node does not answer and nobody wants these files any more: the cluster need not wait for it.
-            uid = pod["metadata"]["uid"]
-            await self._cluster.remove(
-                PODS, pod_name(notebook), preconditions={"uid": uid}, gracePeriodSeconds=0
-            )
+        await self.remove_overdue_pods(notebook)
         if not await self._comes_to_pass(lambda: self._is_claim_gone(notebook)):
             raise NotYetError("The cluster has not removed the notebook's files yet.")
 

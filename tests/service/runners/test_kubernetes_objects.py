@@ -160,6 +160,17 @@ async def test_secrets_go_with_their_run(cluster):
     assert cluster.api.names(CLAIMS) == [pod_name(notebook.id)]
 
 
+async def test_secrets_go_with_their_run_where_there_are_no_policies(cluster):
+    cluster.changes = {"network": {"enabled": False}}
+    await cluster.restart()
+    notebook = await cluster.running(volumes=[RW], envVars=VARIABLES)
+    await cluster.notebooks.stop(ANN, notebook.id)
+    await cluster.until_state(notebook.id, NotebookState.STOPPED)
+    await cluster.reconcile()
+
+    assert cluster.api.names("secrets") == []
+
+
 async def test_what_the_ledger_does_not_know_is_left_alone(cluster):
     stranger, run = uuid4(), uuid4()
     labels = {
@@ -222,6 +233,20 @@ async def test_a_delete_with_force_does_not_wait_for_a_dead_node(cluster):
     cluster.delete_pod(notebook.id)
     cluster.clock.advance(minutes=10)
     await cluster.notebooks.delete(ANN, notebook.id, force=True)
+
+    await until(lambda: cluster.api.names(CLAIMS) == [], what="the claim to go")
+
+
+async def test_a_delete_with_force_does_not_wait_for_a_hub_that_waits_for_a_dead_node(cluster):
+    notebook = await cluster.running(volumes=[RW])
+    cluster.api.set_life(pod_name(notebook.id), is_stuck=True)
+    cluster.delete_pod(notebook.id)
+    cluster.hub.put("ann", notebook.server_name, pending="stop", ready=False)
+    cluster.clock.advance(minutes=10)
+    await cluster.notebooks.delete(ANN, notebook.id, force=True)
+    await until(lambda: cluster.pod(notebook.id) is None, what="the pod to go")
+    assert not [call for call in cluster.hub.calls if call.startswith("DELETE")]
+    cluster.hub.put("ann", notebook.server_name, ready=False)
 
     await until(lambda: cluster.api.names(CLAIMS) == [], what="the claim to go")
 

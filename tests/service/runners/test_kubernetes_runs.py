@@ -155,6 +155,16 @@ async def test_a_silent_watch_is_not_trusted(cluster, monkeypatch):
     assert (await cluster.notebooks.get(ANN, notebook.id)).state is NotebookState.ERROR
 
 
+async def test_a_watch_that_may_not_begin_is_tried_again(cluster):
+    """The service may be there before its Role is."""
+    forbidden = 'pods is forbidden: User "service" cannot list resource "pods"'
+    cluster.api.answer_with("list", "pods", 403, times=2, text=forbidden)
+    known = len(cluster.api.requests("watch", "pods"))
+    await cluster.restart()
+
+    await until(lambda: len(cluster.api.requests("watch", "pods")) > known, what="a watch")
+
+
 @pytest.mark.parametrize("trouble", ["drop_watches", "forget_history"])
 async def test_a_broken_watch_is_taken_up_again(cluster, trouble):
     notebook = await cluster.running()

@@ -2,12 +2,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ovh_spawner.contract.sync import SyncState
+from ovh_spawner.contract.sync import SyncJob, SyncState
 from ovh_spawner.domain.states import NotebookState
 from ovh_spawner.errors import RefusedError
+from ovh_spawner.pod.job import plan_sync_job
+from ovh_spawner.pod.labels import Subject
 from ovh_spawner.pod.names import pod_name
 from ovh_spawner.service.runners.base import SyncLife
 from ovh_spawner.service.runners.kubernetes import KubernetesRunner
+from ovh_spawner.settings_kubernetes import KubernetesSettings
 from tests.support.kubernetes.jobs import JOBS, KILLED, LOCKED, RUNNING
 from tests.support.world import ANN, RW, until
 
@@ -28,6 +31,22 @@ async def late_picture(cluster):
     runner = KubernetesRunner(cluster.settings, now=cluster.clock)
     yield runner
     await runner.close()
+
+
+def sync_pods(cluster):
+    return [name for name in cluster.api.names("pods") if name.startswith("sync-")]
+
+
+def job_like(secret):
+    """Return the Job that another replica makes for the data sync of a Secret."""
+    job = SyncJob.model_validate_json(secret["stringData"]["job.json"])
+    subject = Subject(notebook=job.notebook, project=job.project, hub="hub", sync=job.id)
+    return plan_sync_job(subject, job.id, KubernetesSettings(), flavor=None)
+
+
+async def has_ended(cluster, notebook):
+    async with cluster.service.means.ledger.reading() as unit:
+        return not await unit.syncs.list_open(notebook)
 
 
 def job_names(cluster):
@@ -64,10 +83,58 @@ async def test_a_try_that_failed_is_not_taken_for_the_last_one(cluster):
     assert evidence.report.state is SyncState.DONE
 
 
+async def test_a_push_on_a_node_that_does_not_answer_has_failed_until_the_node_lets_go(cluster):
+    cluster.jobs.outcomes = [RUNNING]
+    notebook = await stopping(cluster)
+    [pod] = sync_pods(cluster)
+    cluster.api.set_life(pod, is_stuck=True)
+    # What the cluster itself does with the pods of a lost node.
+    cluster.api.delete(pod)
+    cluster.clock.advance(minutes=10)
+    view = await cluster.until_state(notebook.id, NotebookState.SYNC_FAILED)
+    assert "The machine that moved the notebook's data does not answer" in view.message
+    await cluster.service.operations.sync.request(ANN, notebook.id, PUSH)
+    await until(lambda: has_ended(cluster, notebook.id), what="another try to be refused")
+    assert len(cluster.jobs.jobs) == 1
+    cluster.api.remove("pods", pod)
+    await cluster.service.operations.sync.request(ANN, notebook.id, PUSH)
+    await cluster.until_state(notebook.id, NotebookState.STOPPED)
+
+    assert cluster.jobs.together == 1
+
+
+async def test_a_push_that_gets_no_pod_says_so(cluster):
+    cluster.jobs.may_make_pods = False
+    notebook = await cluster.running(volumes=[RW])
+    await cluster.notebooks.stop(ANN, notebook.id)
+    await until(lambda: job_names(cluster), what="the push's Job")
+    cluster.clock.advance(minutes=16)
+    view = await cluster.until_state(notebook.id, NotebookState.SYNC_FAILED)
+
+    assert "the cluster allows no pod for it" in view.message
+    assert job_names(cluster) == []
+
+
+async def test_a_job_that_another_replica_made_a_moment_ago_is_no_refusal(cluster):
+    """A quota that is used up by this very Job refuses it before its name is looked at."""
+    notebook = await cluster.running(volumes=[RW])
+    facts = "exceeded quota: team, requested: count/jobs.batch=1, used: count/jobs.batch=1, limited: count/jobs.batch=1"
+    refusal = cluster.api.answer_with("create", JOBS, 403, text=f"jobs is forbidden: {facts}")
+    refusal.delay = 2.0
+    await cluster.notebooks.stop(ANN, notebook.id)
+    await until(lambda: cluster.api.requests("create", JOBS), what="the Job to be asked for")
+    [name] = [each for each in cluster.api.names("secrets") if each.startswith("sync-")]
+    [stored] = [each for each in cluster.api.all("secrets") if each["metadata"]["name"] == name]
+    cluster.api.create(JOBS, job_like(stored))
+    await cluster.until_state(notebook.id, NotebookState.STOPPED)
+
+    assert len(cluster.jobs.jobs) == 1
+
+
 async def test_a_push_whose_pod_is_deleted_goes_on_in_another_one(cluster):
     cluster.jobs.outcomes = [RUNNING]
     notebook = await stopping(cluster)
-    [pod] = [name for name in cluster.api.names("pods") if name.startswith("sync-")]
+    [pod] = sync_pods(cluster)
     cluster.api.remove("pods", pod)
     await cluster.until_state(notebook.id, NotebookState.STOPPED)
 

@@ -28,6 +28,8 @@ class JobController:
         """False: the termination message is lost, the log is left."""
         self.retries_wait = False
         """True: a pod that failed has no successor before ``retry``; a real controller takes ten seconds."""
+        self.may_make_pods = True
+        """False: a quota or limit of the namespace refuses each pod, as only the Job's own events tell."""
         self.jobs: list[SyncJob] = []
         """What each pod was told, in order."""
         self.together = 0
@@ -58,7 +60,8 @@ class JobController:
     def _notice(self, change: Change) -> None:
         if change.key.resource == JOBS:
             if change.type == "ADDED":
-                self._go(self._make_pod(change.object))
+                if self.may_make_pods:
+                    self._go(self._make_pod(change.object))
             elif change.type == "DELETED":
                 self._go(self._collect(change.object))
         elif change.key.resource == "pods":
@@ -155,7 +158,8 @@ class JobController:
 
     async def _collect(self, job: Object) -> None:
         for key, pod in list(self.api.objects.of("pods")):
-            if pod["metadata"].get("ownerReferences") == [{"uid": job["metadata"]["uid"]}]:
+            is_stuck = self.api.kubelet.life_of(key.name).is_stuck
+            if pod["metadata"].get("ownerReferences") == [{"uid": job["metadata"]["uid"]}] and not is_stuck:
                 self.api.objects.remove(key)
 
     async def _replace(self, pod: Object) -> None:
