@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ovh_spawner.domain.states import RunState
 from ovh_spawner.errors import (
@@ -16,6 +16,7 @@ from ovh_spawner.hub.cluster_pods import ClusterPods, Pod
 from ovh_spawner.hub.progress import ProgressFeed, Step
 from ovh_spawner.pod.labels import FLAVOR
 from ovh_spawner.pod.status import Ending, PodStatus, PodStep, read_pod
+from ovh_spawner.pod.waiting import GROWING, NO_TROUBLE, event_trouble
 
 _LOOK_SECONDS = 0.5
 """Between two looks into the cache."""
@@ -26,6 +27,12 @@ _EVENTS_SECONDS = 5.0
 
 _HOPELESS_SECONDS = 15.0
 """What a cluster often mends by itself: a Secret or a claim that its node has not heard of yet."""
+
+_TOO_BIG_SECONDS = 60.0
+"""An autoscaler says within that time that it makes a bigger node."""
+
+_FOR_ROOM = frozenset({"no_capacity", "no_node", "too_big", "disk_held"})
+"""What is waited for as long as for a free node."""
 
 _REMOVED = "The notebook was removed from the cluster while it was starting. Start it again."
 
@@ -72,6 +79,10 @@ class PodStart:
         self._was_seen = False
         self._is_bringing = False
         self._is_loading = False
+        self._told = NO_TROUBLE
+        """What its node's newest event complains of."""
+        self._is_growing = False
+        """True: an autoscaler makes a node for it."""
 
     def show_pull(self, step: Step) -> None:
         """Show how the pull goes, while there is one."""
@@ -95,9 +106,11 @@ class PodStart:
             self._was_seen |= pod is not None
             if pod:
                 status = read_pod(pod, card=self._wish.card)
-                if clock() >= events_at and status.step is PodStep.IMAGES:
+                if clock() >= events_at and status.step in {PodStep.QUEUED, PodStep.IMAGES}:
                     await self._read_events(pod)
                     events_at = clock() + _EVENTS_SECONDS
+                if status.step is PodStep.IMAGES and not status.trouble.code and self._told.code:
+                    status = replace(status, trouble=self._told, message=self._told.message)
                 if status.step is PodStep.READY and pod["status"].get("podIP"):
                     return pod
                 self._judge(pod, status, clock())
@@ -115,7 +128,10 @@ class PodStart:
 
     async def _read_events(self, pod: Pod) -> None:
         events = await self._pods.events_of(pod)
-        self._is_loading = bool(events) and events[-1].get("reason") == "Pulling"
+        newest = events[-1] if events else {}
+        self._is_loading = newest.get("reason") == "Pulling"
+        self._told = event_trouble(newest)
+        self._is_growing = any(event.get("reason") in GROWING for event in events)
 
     def _judge(self, pod: Pod, status: PodStatus, now: float) -> None:
         if status.end is not None:
@@ -153,11 +169,15 @@ class PodStart:
             return 0.0 if trouble.code == "image_pull" else _HOPELESS_SECONDS
         if trouble.code in {"image_pull", "set_up"}:
             return self._wish.pull_seconds
-        return self._wish.room_seconds if trouble.code in {"no_capacity", "no_node"} else float("inf")
+        if trouble.code == "too_big" and not self._is_growing:
+            return min(_TOO_BIG_SECONDS, self._wish.room_seconds)
+        return self._wish.room_seconds if trouble.code in _FOR_ROOM else float("inf")
 
 
 def trouble_error(code: str, words: str, message: str) -> OVHSpawnerError:
     """Return what a start fails with that has waited long enough."""
+    if code == "too_big":
+        return NoCapacityError(f"{message} Choose fewer units or another flavor, or tell the operator.")
     if code in {"no_capacity", "no_node"}:
         what, ahead = (
             message.split(". ", maxsplit=1)[0].removesuffix(".").removesuffix(" now"),

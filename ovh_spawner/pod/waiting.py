@@ -45,6 +45,7 @@ _CLAIM_LOST = re.compile(
 )
 _INSUFFICIENT = re.compile(r"Insufficient ([A-Za-z0-9./_-]+[A-Za-z0-9])")
 _TOO_MANY = {"Too many pods": "pods", "exceed max volume count": "volumes"}
+_SIZES = frozenset({"cpu", "memory", "ephemeral-storage"})
 _WORDS = {
     "cpu": "CPUs",
     "memory": "memory",
@@ -66,18 +67,35 @@ def unschedulable(message: str, *, card: str, flavor: str) -> Trouble:
         return Trouble("disk", "The node that the notebook's files are on has no room for it now.")
     missing = _INSUFFICIENT.findall(message)
     missing += [name for words, name in _TOO_MANY.items() if words in message]
+    if missing and _is_too_big(message, missing):
+        words = _in_words(missing)
+        return Trouble("too_big", f"No node of the cluster has as much as this notebook asks for of {words}.")
     if missing:
-        return _no_room(list(dict.fromkeys(missing)), card)
+        return _no_room(missing, card)
     kind = f"flavor {flavor}" if flavor else "this notebook"
     return Trouble(
         "no_node", f"No node of the cluster that may run {kind} is in service. Tell the operator if it lasts."
     )
 
 
+_NO_HELP = re.compile(r"preemption: 0/(\d+) nodes are available: \1 Preemption is not helpful")
+_OUT_OF_SERVICE = re.compile(r"node\.kubernetes\.io/|were unschedulable")
+
+
+def _is_too_big(message: str, missing: list[str]) -> bool:
+    """Tell whether no node would have room even if it were empty. Devices come and go: they are waited for."""
+    is_for_all = _NO_HELP.search(message) is not None and not _OUT_OF_SERVICE.search(message)
+    return is_for_all and all(name in _SIZES for name in missing)
+
+
+def _in_words(names: list[str]) -> str:
+    return " and ".join(_WORDS.get(name, name) for name in dict.fromkeys(names))
+
+
 def _no_room(missing: list[str], card: str) -> Trouble:
     if any("/" in name for name in missing):
         return Trouble("no_capacity", f"No node has a free {card} now. The notebook starts when one is free.")
-    words = " and ".join(_WORDS.get(name, name) for name in missing)
+    words = _in_words(missing)
     return Trouble("no_capacity", f"No node has enough free {words} now. The notebook starts when one has.")
 
 
@@ -143,3 +161,24 @@ def _set_up_trouble(message: str) -> Trouble:
             "set_up", "A part of the notebook's set-up is missing. Start it again.", is_hopeless=True
         )
     return Trouble("set_up", "The node cannot set the notebook up. It is tried again.")
+
+
+GROWING = frozenset({"TriggeredScaleUp", "Nominated"})
+"""Events by which autoscalers say that they make a node for a pod."""
+
+
+def event_trouble(event: Record) -> Trouble:
+    """Return what the newest event of a pod that has a node says of what its node cannot do for it."""
+    if event.get("type") != "Warning":
+        return NO_TROUBLE
+    why, message = str(event.get("reason") or ""), str(event.get("message") or "")
+    if why == "FailedAttachVolume" and "Multi-Attach" in message:
+        return Trouble(
+            "disk_held", "Another machine still holds the notebook's disk. The start goes on when it lets go."
+        )
+    if why in {"FailedAttachVolume", "FailedMount", "FailedMapVolume"}:
+        # Secrets are mounted as well.
+        if "secret" in message.lower() and "not found" in message.lower():
+            return _set_up_trouble(message)
+        return Trouble("disk_held", "The node cannot mount the notebook's disk now. It is tried again.")
+    return _set_up_trouble("") if why == "FailedCreatePodSandBox" else NO_TROUBLE

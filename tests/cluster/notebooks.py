@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from ovh_spawner.pod.record import condition, read_time
 from tests.cluster.installation import Installation
 from tests.support.kills import report
 from tests.support.stack import Person
@@ -59,6 +60,9 @@ class Notebook:
     bucket: str = ""
     times: TrueTimes = field(default_factory=lambda: TrueTimes(begun_after=now() - CLUSTER_TICK))
 
+    ready_at: datetime | None = None
+    """By the cluster, when it began to work."""
+
     @property
     def pod_name(self) -> str:
         return f"nb-{self.id}"
@@ -80,6 +84,7 @@ class Notebook:
         """Wait until it runs, and leave a file that must not be lost."""
         self.wait("RUNNING")
         self.times.saw("RUNNING", now())
+        self.ready_at = read_time(condition(self.pod(), "Ready").get("lastTransitionTime"))
         self.run("sh", "-c", f"echo -n {WORDS} > /workspace/data/{WRITTEN}")
 
     def stop(self) -> None:
@@ -160,6 +165,7 @@ class Notebook:
         (run,) = self.runs()
         assert run["state"] in {"STOPPED", "FAILED", "ERROR"}, dict(run)
         assert run["ended_at"], dict(run)
+        assert utc(run["running_at"]) == self.ready_at, dict(run)
         return self.times.check(utc(run["running_at"]), utc(run["stopped_at"]), self.usage()["minutes"])
 
     def runs(self) -> list[sqlite3.Row]:

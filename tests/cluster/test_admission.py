@@ -1,5 +1,9 @@
 """A real API server takes every object that we plan, word for word, where only restricted pods are admitted."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 from pydantic import SecretStr
 
@@ -27,6 +31,7 @@ PLACES = {
     "Pod": "api/v1/namespaces/{}/pods",
     "Secret": "api/v1/namespaces/{}/secrets",
     "PersistentVolumeClaim": "api/v1/namespaces/{}/persistentvolumeclaims",
+    "ConfigMap": "api/v1/namespaces/{}/configmaps",
     "Job": "apis/batch/v1/namespaces/{}/jobs",
     "NetworkPolicy": "apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
 }
@@ -68,6 +73,27 @@ def test_a_pod_with_every_volume_is_admitted(cluster, namespace):
 )
 def test_everything_around_a_pod_is_admitted(cluster, namespace, thing):
     offered(cluster, namespace, thing)
+
+
+def test_the_check_of_the_network_is_admitted_as_well(cluster, namespace, tmp_path):
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("deployment: {mode: kubernetes, publicUrl: https://notebooks.example.org}")
+    command = [
+        sys.executable,
+        "-m",
+        "ovh_spawner.cli",
+        "check-network",
+        "--print-job",
+        "--settings",
+        settings,
+    ]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    made = {thing["kind"]: thing for thing in json.loads(told.stdout)["items"]}
+    pod = {"apiVersion": "v1", "kind": "Pod", **made["Job"]["spec"]["template"]}
+    pod["metadata"] = {**pod["metadata"], "name": "check"}
+
+    for thing in (*made.values(), pod):
+        offered(cluster, namespace, thing)
 
 
 def test_a_jobs_pod_is_admitted_as_well(cluster, namespace):

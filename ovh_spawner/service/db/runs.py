@@ -110,6 +110,11 @@ class RunRepository:
         )
         return [Hold(*row) for row in await self._connection.execute(query)]
 
+    async def has_launched(self, notebook: UUID) -> bool:
+        """Tell whether something of its user has ever run in the notebook: then there are files of theirs."""
+        query = select(literal(1)).where(runs.c.notebook == notebook, runs.c.launched).limit(1)
+        return (await self._connection.execute(query)).first() is not None
+
     async def list_unfinished(self) -> Sequence[UUID]:
         """Return the runs that have not ended, and those whose push after the end is still owed.
 

@@ -37,6 +37,7 @@ class PreparationOperations:
         async with self._means.ledger.reading() as unit:
             found, notebook = await self._wanted(unit, run)
             opened = await self._runs.answer(unit, found, notebook)
+            has_files = await unit.runs.has_launched(notebook.id)
         editor = self._means.capabilities().editor(notebook.spec.editor)
         if editor is None:
             raise StartFailedError(
@@ -52,6 +53,7 @@ class PreparationOperations:
                     quote(notebook.owner, safe="@~"), quote(notebook.server_name, safe="@~")
                 ),
                 editor=editor,
+                has_files=has_files,
             )
         )
         await self._take_back_if_over(run)

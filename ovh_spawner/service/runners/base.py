@@ -100,6 +100,8 @@ class RunParts:
     prefix: str
     """The notebook's path behind the proxy, with slashes."""
     editor: Editor
+    has_files: bool = False
+    """True: it ran before, so that its files are there, or are lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from ovh_spawner.service.runners.job_facts import (
     JobEnd,
     end_of_job,
     has_no_pod_since,
+    is_moving,
     is_over,
     is_whole,
     last_words_of,
@@ -123,10 +124,13 @@ class ClusterSyncs:
     async def observe(self, sync: UUID) -> SyncEvidence:
         try:
             await self._watch.refresh()
+            known = self._watch.pods_of_sync(sync)
+            if moving := next(filter(is_moving, known), None):
+                return SyncEvidence(SyncLife.RUNNING, await self._logs.read(moving))
             job = await self._cluster.find(JOBS, sync_name(sync))
             if job is None:
                 return SyncEvidence(SyncLife.ABSENT)
-            pods, end = own_pods(self._watch.pods_of_sync(sync), job), end_of_job(job)
+            pods, end = own_pods(known, job), end_of_job(job)
             if end is None:
                 return await self._observe_running(sync, pods, job)
             if not is_whole(pods, end):
@@ -214,9 +218,7 @@ class ClusterSyncs:
             await self.end(sync)
             report = _report(sync, self._now(), SyncState.FAILED, message=why)
             return SyncEvidence(SyncLife.ENDED, report=report)
-        if not pods or waits_since(pods[-1]):
-            return SyncEvidence(SyncLife.RUNNING)
-        return SyncEvidence(SyncLife.RUNNING, await self._logs.read(pods[-1]))
+        return SyncEvidence(SyncLife.RUNNING)
 
     def _why_stuck(self, pods: list[Json], job: Json) -> str:
         """Return why a Job will not come to its end; empty: it may."""

@@ -98,6 +98,11 @@ def has_no_pod_since(job: Json) -> datetime | None:
     return read_time(job["metadata"].get("creationTimestamp"))
 
 
+def is_moving(pod: Json) -> bool:
+    """Tell whether a pod's data sync works, and nobody has ordered its end."""
+    return "running" in container_states(pod).get(DATA, {}) and "deletionTimestamp" not in pod["metadata"]
+
+
 def is_over(pod: Json) -> bool:
     """Tell whether no container of a pod runs any more, and none will."""
     return phase(pod) in {"Succeeded", "Failed"}

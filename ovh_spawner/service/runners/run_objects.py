@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from ovh_spawner.contract.local import EditorProcess, GatewayConfig
 from ovh_spawner.contract.runs import PreparedRun
+from ovh_spawner.errors import StartFailedError
 from ovh_spawner.pod.claim import plan_claim
 from ovh_spawner.pod.containers import PORT
 from ovh_spawner.pod.labels import NOTEBOOK, RUN, Component, Subject, selector
@@ -45,6 +46,12 @@ GONE_SECONDS = 3.0
 LOOK_SECONDS = 0.2
 
 
+CLAIM_LOST = (
+    "The disk with the notebook's files is gone. What was saved in data stores is still there: make a new notebook "
+    "with the same volumes, or ask the operator to restore the disk and start again."
+)
+
+
 class RunObjects:
     """Makes and removes them."""
 
@@ -57,12 +64,15 @@ class RunObjects:
         """Make what is not there yet.
 
         Raises:
-            StartFailedError: the cluster refuses; nothing is left behind.
+            StartFailedError: the cluster refuses, or the notebook's files are gone; nothing is left behind.
             NotYetError: the cluster does not answer.
 
         """
         opened = parts.opened
         subject = self._subject(parts)
+        if parts.has_files and await self._is_claim_gone(opened.notebook):
+            # An empty disk in its place would look as if nothing had happened.
+            raise StartFailedError(CLAIM_LOST)
         try:
             await self._make(POLICIES, await self._policy(subject, parts))
             await self._make(SECRETS, plan_run_secret(subject, self._gateway(parts), opened.pull))

@@ -79,6 +79,29 @@ def test_a_cluster_without_room_says_what_is_missing_and_who_waits(api, service,
     api.remove("pods", "nb-on-another-flavor")
 
 
+def test_a_request_that_no_node_can_take_says_what_to_do(api, notebook, patient):
+    api.set_life(
+        unschedulable="0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: "
+        "1 Preemption is not helpful for scheduling."
+    )
+
+    said = patient(notebook)
+
+    assert "as much as this notebook asks for of CPUs. Choose fewer units" in said, said
+    assert notebook.ends()[0]["code"] == "no_capacity"
+    assert api.get("pods", notebook.pod) is None
+
+
+def test_a_secret_that_is_not_there_is_told_though_its_container_only_waits(api, hub, notebook):
+    api.set_life(until="scheduled")
+    notebook.start()
+    api.wait_for_pod(notebook.pod, phase="Pending")
+    api.event(notebook.pod, "FailedMount", 'secret "run-x" not found', kind="Warning")
+    wait_for(lambda: not hub.pending(notebook.user), what="the start to end")
+
+    assert "A part of the notebook's set-up is missing" in hub.failure(notebook.user)
+
+
 def test_a_pull_that_its_owner_can_mend_says_how(api, service, notebook, patient):
     service.pull_volumes = [BUCKET]
     api.set_life(data_exit=1, data_message=_report("There is no bucket 'books'."))

@@ -83,6 +83,18 @@ async def test_a_quota_that_refuses_is_told_in_plain_words_and_leaves_nothing_be
     assert not any(everything(cluster).values())
 
 
+async def test_a_notebook_whose_files_are_lost_does_not_start_with_an_empty_disk(cluster):
+    notebook = await cluster.running()
+    await cluster.notebooks.stop(ANN, notebook.id)
+    await cluster.until_state(notebook.id, NotebookState.STOPPED)
+    cluster.api.remove(CLAIMS, pod_name(notebook.id))
+    run = await cluster.open("ann", notebook.server_name, notebook.id)
+    with pytest.raises(StartFailedError, match="is gone"):
+        await prepare(cluster, run)
+
+    assert everything(cluster)[CLAIMS] == []
+
+
 async def test_a_run_that_is_over_is_not_prepared(cluster):
     run = await opened(cluster)
     await cluster.report(run.run, RunState.FAILED, launched=False)
