@@ -137,34 +137,11 @@ class Installation:
                 "hostKeyFile": str(self.state / "ssh_host_key"),
             },
             "database": {"url": f"sqlite+aiosqlite:///{self.state / 'ledger.sqlite'}"},
-            "kubernetes": {
-                "namespace": self.namespace,
-                "stopGraceSeconds": 15,
-                "storage": {"size": "1Gi"},
-                "gateway": SMALL,
-                "dataSync": SMALL,
-                "images": self._images(),
-            },
-            "dataStores": {"DEMO": self._store()},
-            # Store and repositories of the tests are on this machine.
-            "outgoing": {"privateAddresses": "allowed"},
-            "catalog": {"flavors": FLAVORS},
+            **settings_of_notebooks(self.cluster, self.namespace, self.store),
         }
         for block, values in self.changes.items():
             settings[block] = settings.get(block, {}) | values
         return settings
-
-    def _images(self) -> dict[str, str]:
-        repository = "" if self.cluster.machine else notebook_images.given_repository()
-        return {"repository": repository} if repository else {}
-
-    def _store(self) -> dict[str, str]:
-        return {
-            "type": "s3",
-            "endpoint": self.store.endpoint,
-            "accessKeyEnv": "DEMO_ACCESS_KEY",
-            "secretKeyEnv": "DEMO_SECRET_KEY",
-        }
 
     def _address(self, name: str) -> str:
         return f"http://{self.cluster.address}:{self.ports[name]}"
@@ -204,6 +181,31 @@ class Installation:
             f"{self._address('hub')}/hub/error",
         ]
         return [_real_node() or "node", PROXY, *addresses, *ports, *target]
+
+
+def settings_of_notebooks(cluster: Cluster, namespace: str, store: VersityStore) -> dict[str, Any]:
+    """Return the settings about pods and what they reach, wherever hub and service run."""
+    repository = "" if cluster.machine else notebook_images.given_repository()
+    demo = {
+        "type": "s3",
+        "endpoint": store.endpoint,
+        "accessKeyEnv": "DEMO_ACCESS_KEY",
+        "secretKeyEnv": "DEMO_SECRET_KEY",
+    }
+    return {
+        "kubernetes": {
+            "namespace": namespace,
+            "stopGraceSeconds": 15,
+            "storage": {"size": "1Gi"},
+            "gateway": SMALL,
+            "dataSync": SMALL,
+            "images": {"repository": repository} if repository else {},
+        },
+        "dataStores": {"DEMO": demo},
+        # Store and repositories of the tests are on this machine.
+        "outgoing": {"privateAddresses": "allowed"},
+        "catalog": {"flavors": FLAVORS},
+    }
 
 
 def _answers(url: str) -> bool:

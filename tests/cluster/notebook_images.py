@@ -15,13 +15,15 @@ from tests.support.requirements import need
 from tests.support.stack import CHECKOUT
 
 PROGRAMS = ("gateway", "datasync")
+# Only where hub and service run in pods themselves.
+DEPLOYED = ("hub", "service")
 EDITORS = {"jupyterlab": "jupyterlab-conda", "vscode": "vscode-conda"}
 # No conda channel is needed: a plain Python stands in its place.
 INSTALLER = "plain"
 
 
-def load(cluster: Cluster, *editors: str) -> None:
-    """Import the images of our programs and of these editors; skip the test where they were not built."""
+def load(cluster: Cluster, *names: str) -> None:
+    """Import the images of a notebook's programs and of these others; skip the test where they were not built."""
     if cluster.machine is None:
         need(
             "images",
@@ -29,7 +31,7 @@ def load(cluster: Cluster, *editors: str) -> None:
             "OVH_SPAWNER_TEST_IMAGES must name the repository that has our images for your cluster",
         )
         return
-    wanted = buildable(*editors)
+    wanted = buildable(*names)
     missing = [fact["name"] for fact in wanted if not fact["built"]]
     need("images", wanted and not missing, f"make test-cluster builds them first: {', '.join(missing)}")
     put_on_node(cluster.machine, wanted)
@@ -43,10 +45,10 @@ def put_on_node(machine: Machine, wanted: list[dict[str, Any]]) -> None:
             machine.load(fact["archive"])
 
 
-def buildable(*editors: str) -> list[dict[str, Any]]:
-    """What the image build says of the images of our programs and of these editors."""
-    names = (*PROGRAMS, *(EDITORS[editor] for editor in editors))
-    return [fact for name in names for fact in listed(name) if fact["buildable"]]
+def buildable(*names: str) -> list[dict[str, Any]]:
+    """What the image build says of the images of a notebook's programs and of these others; editors by their name."""
+    wanted = (*PROGRAMS, *(EDITORS.get(name, name) for name in names))
+    return [fact for name in wanted for fact in listed(name) if fact["buildable"]]
 
 
 def given_repository() -> str:
@@ -62,7 +64,8 @@ def build() -> int:
     if absent:
         sys.stdout.write(f"==> No images of ours: Debian's packages {' '.join(absent)} are missing\n")
         return 0
-    command = [sys.executable, "-m", "images", "--installer", INSTALLER, *PROGRAMS, *EDITORS.values()]
+    command = [sys.executable, "-m", "images", "--installer", INSTALLER]
+    command += [*PROGRAMS, *DEPLOYED, *EDITORS.values()]
     return subprocess.run(command, cwd=CHECKOUT, check=False).returncode
 
 

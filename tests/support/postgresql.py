@@ -23,7 +23,7 @@ def find_programs() -> Path | None:
 
 
 class PostgresqlServer:
-    """A server that listens on a unix socket only."""
+    """A server that listens on a unix socket, and on loopback where a port is given."""
 
     def __init__(self, programs: Path, folder: Path, account: list[str]) -> None:
         self._programs = programs
@@ -31,11 +31,13 @@ class PostgresqlServer:
         self._account = account
         self._databases = 0
 
-    def start(self, *, durable: bool = False) -> None:
+    def start(self, *, durable: bool = False, port: int = 0) -> None:
         data = str(self._folder / "data")
         self._run("initdb", "-D", data, "-U", "tests", "-A", "trust", "--no-sync", "-E", "UTF8")
         fsync = "on" if durable else "off"
-        options = f"-c listen_addresses='' -c unix_socket_directories={self._folder} -c fsync={fsync}"
+        where = f"-c listen_addresses=127.0.0.1 -c port={port}" if port else "-c listen_addresses=''"
+        self._socket = ["-h", str(self._folder), *(["-p", str(port)] if port else [])]
+        options = f"{where} -c unix_socket_directories={self._folder} -c fsync={fsync}"
         self._run("pg_ctl", "-D", data, "-w", "-l", str(self._folder / "log"), "-o", options, "start")
 
     def stop(self) -> None:
@@ -45,8 +47,12 @@ class PostgresqlServer:
         """Create an empty database and return its address."""
         self._databases += 1
         name = f"test{self._databases}"
-        self._run("createdb", "-h", str(self._folder), "-U", "tests", name)
+        self.create(name)
         return f"postgresql+psycopg://tests@/{name}?host={self._folder}"
+
+    def create(self, name: str) -> None:
+        """Create an empty database."""
+        self._run("createdb", *self._socket, "-U", "tests", name)
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
@@ -62,7 +68,7 @@ class PostgresqlServer:
 
 
 @contextmanager
-def postgresql_server(programs: Path, *, durable: bool = False) -> Iterator[PostgresqlServer]:
+def postgresql_server(programs: Path, *, durable: bool = False, port: int = 0) -> Iterator[PostgresqlServer]:
     """Run a server; tests need none that survives a power cut, ``durable`` ones do."""
     # The path of a unix socket has a limit of about 100 bytes, so the folder is short.
     folder = Path(tempfile.mkdtemp(prefix="ovhpg-", dir="/tmp"))
@@ -73,7 +79,7 @@ def postgresql_server(programs: Path, *, durable: bool = False) -> Iterator[Post
         account = ["setpriv", "--reuid=nobody", "--clear-groups"]
     server = PostgresqlServer(programs, folder, account)
     try:
-        server.start(durable=durable)
+        server.start(durable=durable, port=port)
         try:
             yield server
         finally:
