@@ -3,6 +3,7 @@ import pytest
 from ovh_spawner.contract.sync import SyncDirection, SyncState
 from ovh_spawner.domain.states import NotebookState, RunState
 from ovh_spawner.errors import InvalidSpecError, WrongStateError
+from ovh_spawner.service.operations.sync_worker import SyncWorker
 from tests.support.world import ANN, RO, RW, until
 
 PUSH = {"direction": "push", "manual": True}
@@ -74,6 +75,26 @@ async def test_a_failed_push_keeps_the_files_and_a_manual_push_unlocks(world):
     assert world.runner.removed == []
     assert sync.manual
     assert (await world.running()).state is NotebookState.RUNNING
+
+
+@pytest.mark.parametrize("what", ["tries again", "gives up"])
+async def test_a_replica_that_was_slow_changes_nothing_of_a_push_that_is_over(world, what):
+    world.runner.usually = "running"
+    notebook = await world.running(volumes=[RW])
+    await world.end(notebook)
+    await until(lambda: world.runner.jobs, what="the push")
+    async with world.service.means.ledger.reading() as unit:
+        [known] = await unit.syncs.list_open(notebook.id)
+    world.runner.end(known.id)
+    await world.until_state(notebook.id, NotebookState.STOPPED)
+    other = SyncWorker(world.service.means)
+    if what == "tries again":
+        await other._start(known, attempts=known.attempts + 1)
+    else:
+        await other._settle(known, SyncState.FAILED, "It did not go.")
+
+    assert len(world.runner.jobs) == 1
+    assert (await world.notebooks.get(ANN, notebook.id)).state is NotebookState.STOPPED
 
 
 async def test_pushing_one_of_two_unsaved_volumes_does_not_unlock(world):
