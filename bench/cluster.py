@@ -62,6 +62,7 @@ def _measure(side: Side, at_once: int, many: int) -> Found:
 
 def _stop(side: Side, crowds: Sequence[Crowd]) -> list[str]:
     """Stop everybody's notebook, and return what the books have wrong."""
+    pods = side.installed.cluster.api.items("pods", namespace=side.installed.namespace)
     for crowd in crowds:
         crowd.is_about_to_stop()
     side.stop([owner for crowd in crowds for owner in crowd.owners])
@@ -69,7 +70,8 @@ def _stop(side: Side, crowds: Sequence[Crowd]) -> list[str]:
         crowd.has_stopped()
     if side.is_plain:
         return []
-    return [problem for crowd in crowds for problem in crowd.wrong(side.installed.state / "ledger.sqlite")]
+    ledger = side.installed.state / "ledger.sqlite"
+    return [problem for crowd in crowds for problem in crowd.wrong(ledger, pods)]
 
 
 def _lists_per_round(side: Side) -> float:

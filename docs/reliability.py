@@ -50,7 +50,7 @@ KUBERNETES = Part(
 our images in a namespace that admits restricted pods only, our deployed roles, and a real S3 server; it takes about a
 quarter of an hour. The times of the books are the cluster's own.
 """,
-    ("pod made", "running", "pod ending", "push after the stop"),
+    ("pod made", "running", "pod ending", "push after the stop", "deletion ordered"),
 )
 PARTS = {"local": LOCAL, "kubernetes": KUBERNETES}
 

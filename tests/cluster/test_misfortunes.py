@@ -49,6 +49,22 @@ def test_a_killed_program_comes_back_and_finishes_what_was_under_way(installed, 
         made.check(f"{program}, kill -9", moment)
 
 
+@pytest.mark.parametrize("program", PROGRAMS if LONG else ("service",))
+def test_a_deletion_that_a_killed_program_left_is_finished(installed, program):
+    with notebook(installed, f"delete-{program}", bucket=f"delete-{program}") as made:
+        made.work()
+        made.breaks()
+        answer = made.owner.api("DELETE", f"notebook/{made.id}", params={"force": "true"})
+        assert answer.status_code == 204, answer.text
+        getattr(installed, program).kill()
+        getattr(installed, f"start_{program}")()
+        wait_for(lambda: not made.things(), what="everything of it to go", seconds=SECONDS)
+        made.times.ended()
+
+        held = ["no hold left", "one end", "no stray object", made.check_the_bill(), "its claim is gone"]
+        report(f"{program}, kill -9", "deletion ordered", made.runs()[0]["state"], held=held)
+
+
 def test_an_evicted_pod_is_an_end_that_saves(installed, cluster):
     with notebook(installed, "evicted", bucket="evicted") as made:
         made.work()
