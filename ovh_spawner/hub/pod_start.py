@@ -106,7 +106,9 @@ class PodStart:
             self._was_seen |= pod is not None
             if pod:
                 status = read_pod(pod, card=self._wish.card)
-                if clock() >= events_at and status.step in {PodStep.QUEUED, PodStep.IMAGES}:
+                if clock() >= events_at and (
+                    status.step is PodStep.IMAGES or status.trouble.code == "too_big"
+                ):
                     await self._read_events(pod)
                     events_at = clock() + _EVENTS_SECONDS
                 if status.step is PodStep.IMAGES and not status.trouble.code and self._told.code:
