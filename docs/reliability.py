@@ -47,8 +47,8 @@ KUBERNETES = Part(
     "On Kubernetes",
     """\
 `make reliability-cluster` runs these cases as root, on a real control plane, kubelet and containerd of its own, with
-our images in a namespace that admits restricted pods only, our deployed roles, and a real S3 server; it takes about half
-an hour. The times of the books are the cluster's own.
+our images in a namespace that admits restricted pods only, our deployed roles, and a real S3 server; it takes about
+half an hour. The times of the books are the cluster's own.
 """,
     ("pod made", "running", "pod ending", "push after the stop", "deletion ordered"),
 )
