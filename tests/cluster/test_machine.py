@@ -1,9 +1,17 @@
 """Our own cluster itself: what the other tests rely on."""
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.cluster import pods
+from tests.cluster.machine import cgroups, leftovers
 from tests.cluster.machine.api import is_ready
+from tests.cluster.machine.network import Bridge
+from tests.support.stack import CHECKOUT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("machine")]
 
@@ -138,3 +146,34 @@ def test_fake_nodes_run_pods_beside_the_real_one(cluster, machine, namespace):
         cluster.api.wait("pods", f"mass-{number}", is_ready, namespace=namespace)
     cluster.api.call("DELETE", f"/api/v1/namespaces/{namespace}/pods", params={"gracePeriodSeconds": 0})
     machine.fake_nodes.remove(names)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_of_a_cluster_that_ends(how):
+    command = [sys.executable, "-m", "tests.cluster.machine", "run"]
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as running:
+        told = next(line for line in running.stdout if "export KUBECONFIG=" in line)
+        state = Path(told.split("KUBECONFIG=")[1].strip()).parents[1]
+        bridge = Bridge(int((state / "bridge").read_text()))
+        assert traces(state, bridge)
+        running.send_signal(how)
+    # What a next start does first.
+    leftovers.remove_dead()
+
+    assert traces(state, bridge) == []
+
+
+def traces(state, bridge):
+    """Return what there is of a cluster: files, mounts, programs, control groups, its bridge."""
+    programs = [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(state).encode() in read(path)]
+    groups = Path("/sys/fs/cgroup").rglob(f"{cgroups.name_for(state)}*")
+    mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(state) in line]
+    network = Path("/sys/class/net", bridge.interface)
+    return [*(path for path in (state, network) if path.exists()), *programs, *groups, *mounts]
+
+
+def read(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
