@@ -15,6 +15,7 @@ from ovh_spawner.pod.record import (
     Record,
     condition,
     container_states,
+    is_over,
     limit,
     phase,
     read_time,
@@ -84,7 +85,7 @@ def _disrupted(pod: Record) -> Ending | None:
 
 def _has_ended(pod: Record) -> bool:
     states = container_states(pod)
-    return phase(pod) in {"Succeeded", "Failed"} or "terminated" in states.get(EDITOR, {}) or not states
+    return is_over(pod) or "terminated" in states.get(EDITOR, {}) or not states
 
 
 def _given_up(pod: Record) -> Ending | None:

@@ -42,6 +42,11 @@ def phase(pod: Record) -> str:
     return str(_part(pod, "status").get("phase") or "Unknown")
 
 
+def is_over(pod: Record) -> bool:
+    """Tell whether no container of a pod runs any more, and none will."""
+    return phase(pod) in {"Succeeded", "Failed"}
+
+
 def limit(pod: Record, container: str, resource: str) -> str:
     """Return how much of a resource a container may use, as it stands in the pod."""
     spec = _part(pod, "spec")

@@ -10,7 +10,7 @@ from ovh_spawner.pod.record import (
     Record,
     condition,
     container_states,
-    phase,
+    is_over,
     read_time,
     stop_order,
 )
@@ -75,7 +75,7 @@ def read_pod(pod: Record, *, card: str = "GPU") -> PodStatus:
         message=message or _WORDS[step],
         trouble=trouble,
         end=end,
-        is_over=phase(pod) in {"Succeeded", "Failed"},
+        is_over=is_over(pod),
         launched=_has_run(states.get(EDITOR, {})),
         ready_at=_ready_at(pod),
         stopping_at=stop_order(pod),

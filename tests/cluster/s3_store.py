@@ -1,6 +1,5 @@
 """A real S3 server that pods reach: versitygw, which keeps versions and honours If-Match. Its buckets are folders."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +10,7 @@ import httpx
 
 from tests.cluster.machine import programs
 from tests.cluster.machine.daemons import Daemon, wait_until
+from tests.cluster.machine.fronts import serving
 from tests.support.s3_server import S3Server
 from tests.support.stack import free_port
 
@@ -50,13 +50,10 @@ class VersityStore(S3Server):
         """Answer 503 to everything for a while, from the same address."""
         self.daemon.stop()
         address = urlsplit(self.endpoint)
-        server = ThreadingHTTPServer((address.hostname, address.port), Unavailable)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield
+            with serving(ThreadingHTTPServer((address.hostname, address.port), Unavailable)):
+                yield
         finally:
-            server.shutdown()
-            server.server_close()
             self.come_back()
 
     def _answers(self) -> bool:

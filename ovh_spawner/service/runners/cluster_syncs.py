@@ -18,6 +18,7 @@ from ovh_spawner.pod.job import plan_sync_job
 from ovh_spawner.pod.labels import NOTEBOOK, SYNC, Component, Subject, selector
 from ovh_spawner.pod.names import claim_name, pod_name, sync_name
 from ovh_spawner.pod.network import plan_sync_policy
+from ovh_spawner.pod.record import is_over
 from ovh_spawner.pod.secrets import plan_sync_secret
 from ovh_spawner.service.runners.base import NotYetError, SyncEvidence, SyncLife
 from ovh_spawner.service.runners.cluster import CLAIMS, JOBS, PODS, POLICIES, SECRETS, Cluster, Resource
@@ -28,7 +29,6 @@ from ovh_spawner.service.runners.job_facts import (
     end_of_job,
     has_no_pod_since,
     is_moving,
-    is_over,
     is_whole,
     last_words_of,
     own_pods,
@@ -52,14 +52,11 @@ LONGEST_WAIT = timedelta(minutes=15)
 six minutes."""
 
 HELD_BY_A_DEAD_NODE = (
-    "The machine that ran the notebook does not answer and still holds its files. They are kept: save again (Save now, "
+    "The machine that {did} does not answer and still holds its files. They are kept: save again (Save now, "
     "or a data sync with direction push) when the machine is back or has been removed from the cluster."
 )
-
-SYNC_ON_A_DEAD_NODE = (
-    "The machine that moved the notebook's data does not answer and still holds its files. They are kept: save again "
-    "(Save now, or a data sync with direction push) when the machine is back or has been removed from the cluster."
-)
+NOTEBOOK_HELD = HELD_BY_A_DEAD_NODE.format(did="ran the notebook")
+SYNC_HELD = HELD_BY_A_DEAD_NODE.format(did="moved the notebook's data")
 
 NO_POD = "the cluster allows no pod for it, perhaps because a quota of its namespace is used up. Tell the operator."
 
@@ -172,7 +169,7 @@ class ClusterSyncs:
                 raise RefusedError(CLAIM_LOST)
             return ""
         if is_held(pod, now=self._now(), patience=HELD):
-            raise RefusedError(HELD_BY_A_DEAD_NODE)
+            raise RefusedError(NOTEBOOK_HELD)
         node: str = pod["spec"].get("nodeName", "")
         if job.manual and "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running":
             if self._settings.kubernetes.storage.access_mode == "ReadWriteOncePod":
@@ -199,10 +196,14 @@ class ClusterSyncs:
     async def _check_nobody_moves(self, labels: str) -> None:
         """Raise while a pod of a Job that is gone is still there: on a node that does not answer it may go on."""
         for pod in (await self._cluster.list(PODS, labels=labels))["items"]:
-            if is_held(pod, now=self._now(), patience=HELD):
-                raise RefusedError(SYNC_ON_A_DEAD_NODE)
+            if self._is_held(pod):
+                raise RefusedError(SYNC_HELD)
             if not is_over(pod):
                 raise NotYetError("An earlier data sync of this notebook has not ended yet.")
+
+    def _is_held(self, pod: Json) -> bool:
+        """Tell whether a node that does not answer keeps a pod. One that is over only waits for its Job's count."""
+        return not is_over(pod) and is_held(pod, now=self._now(), patience=HELD)
 
     async def _put(self, resource: Resource, manifest: Json) -> None:
         """Make an object, in place of an earlier try's."""
@@ -222,11 +223,10 @@ class ClusterSyncs:
 
     def _why_stuck(self, pods: list[Json], job: Json) -> str:
         """Return why a Job will not come to its end; empty: it may."""
-        now = self._now()
-        if pods and is_held(pods[-1], now=now, patience=HELD):
-            return SYNC_ON_A_DEAD_NODE
+        if pods and self._is_held(pods[-1]):
+            return SYNC_HELD
         since = waits_since(pods[-1]) if pods else has_no_pod_since(job)
-        if since is None or now <= since + LONGEST_WAIT:
+        if since is None or self._now() <= since + LONGEST_WAIT:
             return ""
         return (
             f"The data sync could not begin: {why_it_waits(pods[-1]) if pods else NO_POD} The files are kept."

@@ -103,11 +103,6 @@ def is_moving(pod: Json) -> bool:
     return "running" in container_states(pod).get(DATA, {}) and "deletionTimestamp" not in pod["metadata"]
 
 
-def is_over(pod: Json) -> bool:
-    """Tell whether no container of a pod runs any more, and none will."""
-    return phase(pod) in {"Succeeded", "Failed"}
-
-
 def why_it_waits(pod: Json) -> str:
     """Return what keeps a pod from beginning, for people."""
     found = trouble_of(pod, card="GPU")

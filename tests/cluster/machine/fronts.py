@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
-from socketserver import BaseRequestHandler, ThreadingTCPServer
+from socketserver import BaseRequestHandler, TCPServer, ThreadingTCPServer
 
 from tests.cluster.machine.api import Api, is_ready
 
@@ -46,7 +46,13 @@ class _Front(ThreadingTCPServer):
 @contextmanager
 def front(where: Target, targets: Callable[[], list[Target]]) -> Iterator[None]:
     """Lead connections to the first target that takes them."""
-    server = _Front(where, targets)
+    with serving(_Front(where, targets)):
+        yield
+
+
+@contextmanager
+def serving(server: TCPServer) -> Iterator[None]:
+    """Let a server answer on a thread of its own."""
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield
