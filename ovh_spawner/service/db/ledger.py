@@ -53,10 +53,11 @@ class Ledger:
     """The database behind the service."""
 
     def __init__(self, url: str, vault: Vault) -> None:
-        self._threads = sqlite_driver.Threads()
-        self._engine = _open_engine(url, self._threads)
+        self._connections = sqlite_driver.Connections()
+        self._engine = _open_engine(url, self._connections)
         self._writing = self._engine.execution_options(**{sqlite_driver.BEGIN: "BEGIN IMMEDIATE"})
         self._vault = vault
+        self._is_closed = False
         self._units = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -102,12 +103,13 @@ class Ledger:
         return changed
 
     async def close(self) -> None:
-        """Close the connections, also those whose unit of work is about to end: the pool forgets what is in use."""
+        """Refuse new units of work, let those under way end, close the connections."""
+        self._is_closed = True
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._is_idle.wait()
         await self._engine.dispose()
-        await self._threads.join(CLOSE_SECONDS)
+        await self._connections.close(CLOSE_SECONDS)
 
     @retry(
         retry=retry_if_exception_type(DriverOperationalError),
@@ -132,6 +134,10 @@ class Ledger:
 
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        if self._is_closed:
+            raise LedgerUnavailableError(
+                "The service is ending, so nothing was changed. Try again in a moment."
+            )
         self._units += 1
         self._is_idle.clear()
         try:
@@ -154,10 +160,10 @@ def _trouble_told() -> Iterator[None]:
         ) from exc
 
 
-def _open_engine(url: str, threads: sqlite_driver.Threads) -> AsyncEngine:
+def _open_engine(url: str, connections: sqlite_driver.Connections) -> AsyncEngine:
     engine = create_async_engine(url)
     if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "do_connect", threads.connect)
+        event.listen(engine.sync_engine, "do_connect", connections.connect)
         event.listen(engine.sync_engine, "begin", sqlite_driver.begin)
     else:
         watch_connections(engine)

@@ -31,34 +31,38 @@ BEGIN = "ovh_begin"
 _Execute = Callable[[sqlite3.Connection, str, Any], sqlite3.Cursor]
 
 
-class Threads:
+class Connections:
     """The connections of one ledger, each with a thread of its own."""
 
     def __init__(self) -> None:
-        self._alive: set[Thread] = set()
+        self._open: set[aiosqlite.Connection] = set()
 
     def connect(self, dialect: Dialect, *event: Any) -> Any:
         """Open a connection (SQLAlchemy's event ``do_connect``: the pool's record, arguments, options)."""
         _record, arguments, options = event
-        made: Any = dialect.connect(*arguments, **options, async_creator_fn=self._open)
+        made: Any = dialect.connect(*arguments, **options, async_creator_fn=self._connect)
         return _Connection(made.dbapi, made._connection)  # noqa: SLF001
 
-    async def join(self, seconds: float) -> None:
-        """Wait for the threads of closed connections, so that none answers a loop that has ended meanwhile."""
-        deadline = time.monotonic() + seconds
-        while self._alive and (left := deadline - time.monotonic()) > 0:
-            await asyncio.to_thread(self._alive.pop().join, left)
+    async def close(self, seconds: float) -> None:
+        """Close what the pool has not, and wait for the threads, so that none answers a loop that has ended meanwhile.
 
-    async def _open(self, *arguments: Any, **options: Any) -> aiosqlite.Connection:
+        The pool forgets a connection that is in use when it is disposed of.
+        """
+        deadline = time.monotonic() + seconds
+        while self._open and (left := deadline - time.monotonic()) > 0:
+            connection = self._open.pop()
+            connection.stop()
+            await asyncio.to_thread(_thread(connection).join, left)
+
+    async def _connect(self, *arguments: Any, **options: Any) -> aiosqlite.Connection:
         connection = aiosqlite.connect(*arguments, **options)
-        thread = connection._thread  # noqa: SLF001
-        thread.daemon = True  # as SQLAlchemy does
-        self._alive = {thread, *(each for each in self._alive if each.is_alive())}
+        _thread(connection).daemon = True  # as SQLAlchemy does
+        self._open = {connection, *(each for each in self._open if _thread(each).is_alive())}
         try:
             await connection
         except sqlite3.Error:
             # Whoever cannot open the ledger ends at once, without closing it.
-            await asyncio.to_thread(thread.join)
+            await asyncio.to_thread(_thread(connection).join)
             raise
         try:
             await connection._execute(_prepare, connection)  # type: ignore[no-untyped-call]  # noqa: SLF001
@@ -67,6 +71,10 @@ class Threads:
             connection.stop()
             raise
         return connection
+
+
+def _thread(connection: aiosqlite.Connection) -> Thread:
+    return connection._thread  # noqa: SLF001
 
 
 def begin(connection: Connection) -> None:
@@ -149,7 +157,7 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
     def _is_begun(self) -> bool:
         self.begins = ""
         driver: Any = self._connection
-        return bool(driver.in_transaction)
+        return bool(driver._connection and driver.in_transaction)  # noqa: SLF001 - None once it is closed
 
 
 class _Outcome:
