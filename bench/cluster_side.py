@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import psutil
 
+from ovh_spawner.loopback import free_port
 from tests.cluster.accounts import kubeconfig_of, make_accounts
 from tests.cluster.conftest import fresh_namespace
 from tests.cluster.installation import FLAVORS, Installation
@@ -24,7 +25,6 @@ from tests.cluster.machine.fake_nodes import TAINT
 from tests.cluster.pods import RESTRICTED
 from tests.cluster.s3_store import versity_store
 from tests.support.hub_versions import hub_body
-from tests.support.stack import free_port
 from tests.support.waiting import wait_for
 
 PATIENCE = 1800.0

@@ -23,7 +23,8 @@ import aiohttp
 
 from bench.measuring import Row, memory_of, ratio
 from ovh_spawner.contract.local import EditorProcess
-from tests.gateway.running import FAKE_EDITOR, PREFIX, Gateway, free_port, running_gateway
+from ovh_spawner.loopback import free_port
+from tests.gateway.running import FAKE_EDITOR, PREFIX, Gateway, running_gateway
 from tests.gateway.test_jupyterlab import jupyterlab
 from tests.support.waiting import wait_for
 

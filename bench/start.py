@@ -14,8 +14,9 @@ import httpx
 import psutil
 
 from bench.measuring import CHECKOUT, Row, memory_of, ratio, seconds
+from ovh_spawner.loopback import free_port
 from tests.support.hub_versions import hub_body
-from tests.support.stack import LocalStack, Person, free_port, local_stack
+from tests.support.stack import LocalStack, Person, local_stack
 from tests.support.waiting import wait_for
 
 ROUNDS = {"quick": 5, "full": 15}

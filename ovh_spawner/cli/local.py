@@ -23,7 +23,6 @@ from ovh_spawner.cli import demo_store
 from ovh_spawner.cli.children import Child
 from ovh_spawner.cli.leftovers import HUB, Register
 from ovh_spawner.cli.plan import Plan, make_plan
-from ovh_spawner.cli.ports import is_free
 from ovh_spawner.cli.secrets_file import (
     ENV_ADMIN_PASSWORD,
     ENV_SIGN_IN_PASSWORD,
@@ -31,6 +30,7 @@ from ovh_spawner.cli.secrets_file import (
     ENV_STORE_SECRET_KEY,
 )
 from ovh_spawner.errors import ConfigError
+from ovh_spawner.loopback import is_free
 from ovh_spawner.settings import Settings
 
 SAVING_SECONDS = 60.0

@@ -11,11 +11,12 @@ from ruamel.yaml import YAML
 
 from ovh_spawner.catalog.settings_file import load_settings
 from ovh_spawner.cli import demo_store
-from ovh_spawner.cli.ports import is_free, remembered_ports
+from ovh_spawner.cli.ports import remembered_ports
 from ovh_spawner.cli.secrets_file import ENV_STORE_ACCESS_KEY, ENV_STORE_SECRET_KEY, load_or_draw
 from ovh_spawner.cli.ssh_host_key import keep_host_key
 from ovh_spawner.constants import ENV_SETTINGS, ENV_SSH_TOKEN
 from ovh_spawner.errors import ConfigError
+from ovh_spawner.loopback import is_free
 from ovh_spawner.settings import Settings
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -177,11 +176,3 @@ def remove_socket_folder(folder: str) -> None:
     """Remove a folder made by :func:`make_socket_folder`; any other path is left alone."""
     if folder and Path(folder).name.startswith(SOCKET_FOLDER_MARK):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

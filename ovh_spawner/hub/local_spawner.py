@@ -20,11 +20,12 @@ from ovh_spawner.hub.accounts import Account, account_of
 from ovh_spawner.hub.endings import ending_of
 from ovh_spawner.hub.lifecycle import LifecycleMixin
 from ovh_spawner.hub.local_process import LocalProcess, end_strays
-from ovh_spawner.hub.local_run import LocalRun, free_port, make_socket_folder, remove_socket_folder
+from ovh_spawner.hub.local_run import LocalRun, make_socket_folder, remove_socket_folder
 from ovh_spawner.hub.progress import Step, pull_step
 from ovh_spawner.hub.pull import PullPlace, run_pull
 from ovh_spawner.hub.readiness import is_ready, wait_until_ready
 from ovh_spawner.hub.reports import PullReporter
+from ovh_spawner.loopback import free_port
 
 log = structlog.get_logger()
 

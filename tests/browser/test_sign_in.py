@@ -7,8 +7,9 @@ from argon2 import PasswordHasher
 from playwright.sync_api import expect
 
 from ovh_spawner.contract.accounts import AccountsFile, LocalAccount
+from ovh_spawner.loopback import free_port
 from tests.support.openid.real import CLIENT_ID, CLIENT_SECRET, real_provider
-from tests.support.stack import LocalStack, Person, free_port
+from tests.support.stack import LocalStack, Person
 from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.journey]

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from ruamel.yaml import YAML
 
 from ovh_spawner.hub.configuration import _real_node
+from ovh_spawner.loopback import free_port
 from tests.cluster.accounts import RBAC
 from tests.cluster.installation import PROXY, settings_of_notebooks
 from tests.cluster.machine.api import kubectl
@@ -25,7 +26,7 @@ from tests.cluster.machine.daemons import Daemon
 from tests.cluster.machine.fronts import front, ready_pods
 from tests.cluster.s3_store import ACCESS_KEY, SECRET_KEY, VersityStore
 from tests.support.postgresql import PostgresqlServer, find_programs, postgresql_server
-from tests.support.stack import Person, free_port
+from tests.support.stack import Person
 from tests.support.waiting import wait_for
 
 DEPLOY = RBAC.parent

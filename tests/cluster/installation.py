@@ -15,11 +15,12 @@ from ruamel.yaml import YAML
 
 from ovh_spawner.cli.ssh_host_key import keep_host_key
 from ovh_spawner.hub.configuration import _real_node
+from ovh_spawner.loopback import free_port
 from tests.cluster import notebook_images
 from tests.cluster.machine.cluster import Cluster
 from tests.cluster.machine.daemons import Daemon, wait_until
 from tests.cluster.s3_store import ACCESS_KEY, SECRET_KEY, VersityStore
-from tests.support.stack import TOOLS, Person, free_port
+from tests.support.stack import TOOLS, Person
 
 HUB_CONFIG = Path(__file__).with_name("hub_config.py")
 PROXY = TOOLS / "node/node_modules/.bin/configurable-http-proxy"

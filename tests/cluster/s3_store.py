@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from ovh_spawner.loopback import free_port
 from tests.cluster.machine import programs
 from tests.cluster.machine.daemons import Daemon, wait_until
 from tests.cluster.machine.fronts import serving
 from tests.support.s3_server import S3Server
-from tests.support.stack import free_port
 
 ACCESS_KEY = "demo-access"
 SECRET_KEY = "demo-secret-key"

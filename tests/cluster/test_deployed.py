@@ -2,6 +2,7 @@
 
 import pytest
 
+from ovh_spawner.loopback import free_port
 from tests.cluster import notebook_images
 from tests.cluster.conftest import fresh_namespace
 from tests.cluster.deployed import SERVICE_PODS, Deployed, database_server
@@ -9,7 +10,6 @@ from tests.cluster.notebooks import SECONDS, WORDS, WRITTEN, notebook
 from tests.cluster.s3_store import versity_store
 from tests.support.postgresql import find_programs
 from tests.support.requirements import need
-from tests.support.stack import free_port
 from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.journey, pytest.mark.timeout(900)]

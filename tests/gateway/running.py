@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import psutil
 
 from ovh_spawner.contract.base import dump_private
 from ovh_spawner.contract.local import RUN_VARIABLE, EditorProcess, GatewayConfig
+from ovh_spawner.loopback import free_port
 from tests.gateway.fake_service import FakeService
 from tests.support.ordinary_rights import ordinary_rights
 from tests.support.waiting import wait_for
@@ -31,12 +31,6 @@ PAGE = {"Accept": "text/html,*/*", "Sec-Fetch-Mode": "navigate"}
 """What a browser sends when a person goes to an address."""
 HUB_SESSION = {"jupyterhub-session-id": "somebody"}
 """The cookie of a browser that is signed in at the hub."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Gateway:

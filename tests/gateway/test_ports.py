@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 from aiohttp import WSMsgType
 
-from tests.gateway.running import FAKE_EDITOR, PAGE, PREFIX, free_port, running_gateway
+from ovh_spawner.loopback import free_port
+from tests.gateway.running import FAKE_EDITOR, PAGE, PREFIX, running_gateway
 from tests.support.waiting import wait_for
 
 

@@ -9,7 +9,8 @@ import sys
 import psutil
 import pytest
 
-from tests.gateway.running import PAGE, browser, free_port, running_gateway, sign_in
+from ovh_spawner.loopback import free_port
+from tests.gateway.running import PAGE, browser, running_gateway, sign_in
 from tests.support.waiting import wait_for
 
 

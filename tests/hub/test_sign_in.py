@@ -13,11 +13,11 @@ from jupyterhub.crypto import CryptKeeper
 
 from ovh_spawner.contract.accounts import AccountsFile, LocalAccount
 from ovh_spawner.hub.sign_in.openid import person_name
+from ovh_spawner.loopback import free_port
 from ovh_spawner.settings import OpenIdSettings, SignInSettings
 from tests.support.fake_hub import hub_config, xsrf
 from tests.support.openid.lying import OTHER_KEY, LyingProvider
 from tests.support.openid.real import CLIENT_SECRET, real_provider
-from tests.support.stack import free_port
 
 GOOD = "correct horse battery"
 HASH = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(GOOD)

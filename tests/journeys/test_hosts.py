@@ -11,7 +11,8 @@ import pytest
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from tests.support.stack import LocalStack, free_port
+from ovh_spawner.loopback import free_port
+from tests.support.stack import LocalStack
 from tests.support.tls_proxy import certificate, tls_proxy
 
 pytestmark = pytest.mark.journey

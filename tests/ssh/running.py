@@ -18,7 +18,8 @@ from ovh_spawner.cli.ssh_host_key import keep_host_key
 from ovh_spawner.contract.local import EditorProcess
 from ovh_spawner.contract.ssh import beside_editor, key_text, tunnel_token
 from ovh_spawner.hub.editor import SSH_LISTENER
-from tests.gateway.running import Gateway, free_port, running_gateway
+from ovh_spawner.loopback import free_port
+from tests.gateway.running import Gateway, running_gateway
 from tests.ssh.fake_service import TOKEN, FakeService
 from tests.support.ordinary_rights import ordinary_rights
 from tests.support.requirements import need

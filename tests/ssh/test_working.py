@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.gateway.running import free_port
+from ovh_spawner.loopback import free_port
 from tests.ssh.running import BANNER
 from tests.support.waiting import wait_for
 

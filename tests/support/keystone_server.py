@@ -16,7 +16,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.swift_server import SignIn, answers, free_port, server_process
+from ovh_spawner.loopback import free_port
+from tests.support.swift_server import SignIn, answers, server_process
 
 REGION = "Test Region"
 ADMINISTRATOR, PASSWORD = "admin", "keystone-admin-secret"

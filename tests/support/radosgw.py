@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from tests.support.swift_server import answers, free_port, server_process
+from ovh_spawner.loopback import free_port
+from tests.support.swift_server import answers, server_process
 
 _PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 

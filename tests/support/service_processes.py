@@ -14,9 +14,9 @@ from cryptography.fernet import Fernet
 from ruamel.yaml import YAML
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from tornado.testing import bind_unused_port
 
 from ovh_spawner.constants import ENV_ENCRYPTION_KEYS, ENV_INTERNAL_TOKEN, ENV_SERVICE_TOKEN
+from ovh_spawner.loopback import free_port
 from ovh_spawner.service.db.tables import runs, transitions
 from tests.support.fake_hub_users import FakeHubUsers
 from tests.support.http_doors import listening
@@ -119,8 +119,7 @@ def _launch(
     python = folder / "environments" / "conda" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.touch()
-    probe, port = bind_unused_port()
-    probe.close()
+    port = free_port()
     services.urls.append(f"http://127.0.0.1:{port}")
     hub_api = f"http://127.0.0.1:{hub_port}/hub/api"
     local = {
@@ -129,7 +128,14 @@ def _launch(
         "environmentsFolder": str(folder / "environments"),
     }
     settings = {
-        "service": {"port": port, "url": services.urls[-1], "hubApiUrl": hub_api, "reconcileSeconds": 1},
+        "service": {
+            "port": port,
+            "url": services.urls[-1],
+            "hubApiUrl": hub_api,
+            "reconcileSeconds": 1,
+            # The hub starts nothing: what has its share of the quota keeps it, however long the others take.
+            "adoptionSeconds": 3600,
+        },
         "database": {"url": database_url},
         "local": local,
     }

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,17 +14,12 @@ from typing import Any
 import httpx
 from ruamel.yaml import YAML
 
+from ovh_spawner.loopback import free_port
 from tests.support.ordinary_rights import ordinary_rights
 from tests.support.waiting import wait_for
 
 CHECKOUT = Path(__file__).parents[2]
 TOOLS = CHECKOUT / ".tools"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Person(httpx.Client):

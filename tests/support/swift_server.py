@@ -17,6 +17,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovh_spawner.loopback import free_port
+
 _KINDS = ("account", "container", "object")
 
 
@@ -52,12 +54,6 @@ class SignIn:
 
 def swift_is_installed() -> bool:
     return all(shutil.which(name) for name in ("swift-proxy-server", "swift-ring-builder", "memcached"))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def answers(port: int, *, host: str = "127.0.0.1", seconds: float = 60) -> None:

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ovh_spawner.contract.sync import SyncDirection, SyncState, VolumeProgress
@@ -41,6 +42,20 @@ class SyncRepository:
         await self._connection.execute(
             update(data_syncs).where(data_syncs.c.id == record.id).values(**_changing(record))
         )
+
+    async def note_progress(self, sync: UUID, volumes: Sequence[VolumeProgress], now: datetime) -> None:
+        """Store how far a sync has come. One statement, and nothing for one that is over: no lock is needed."""
+        await self._change_open(sync, volumes=_shown(volumes), updated_at=now)
+
+    async def interrupt(self, sync: UUID, now: datetime) -> None:
+        """End a sync that is open before it is done."""
+        state = SyncState.INTERRUPTED.value
+        await self._change_open(sync, state=state, ended_at=now, updated_at=now)
+
+    async def take_back(self, tried: SyncRecord, *, attempts: int, now: datetime) -> None:
+        """Set the number of tries back, unless somebody else has tried again meanwhile or come to the end."""
+        is_same = data_syncs.c.attempts == tried.attempts
+        await self._change_open(tried.id, is_same, attempts=attempts, updated_at=now)
 
     async def find(self, sync: UUID) -> SyncRecord | None:
         return next(iter(await self._list(data_syncs.c.id == sync)), None)
@@ -82,6 +97,10 @@ class SyncRepository:
             found[row.notebook].append(_record(row))
         return {notebook: tuple(syncs) for notebook, syncs in found.items()}
 
+    async def _change_open(self, sync: UUID, *conditions: ColumnElement[bool], **values: Any) -> None:
+        is_open = and_(data_syncs.c.id == sync, data_syncs.c.state.in_(_OPEN), *conditions)
+        await self._connection.execute(update(data_syncs).where(is_open).values(**values))
+
     async def _list(self, condition: Any) -> list[SyncRecord]:
         query = select(data_syncs).where(condition).order_by(data_syncs.c.created_at)
         return [_record(row) for row in await self._connection.execute(query)]
@@ -110,9 +129,13 @@ def _changing(record: SyncRecord) -> dict[str, Any]:
     return {
         "state": record.state.value,
         "message": record.message,
-        "volumes": [volume.model_dump(mode="json") for volume in record.volumes],
+        "volumes": _shown(record.volumes),
         "attempts": record.attempts,
         "updated_at": record.updated_at,
         "started_at": record.started_at,
         "ended_at": record.ended_at,
     }
+
+
+def _shown(volumes: Iterable[VolumeProgress]) -> list[dict[str, Any]]:
+    return [volume.model_dump(mode="json") for volume in volumes]

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import structlog
 
-from ovh_spawner.contract.sync import SyncState
 from ovh_spawner.domain.states import PushState, RunState, Source, Transition
 from ovh_spawner.service.db.records import Deletion, NotebookRecord
 from ovh_spawner.service.operations.means import Means
@@ -113,6 +112,4 @@ class Deletions:
         for sync in syncs:
             await self._means.runner.end_sync(notebook.id, sync.id)
             async with self._means.ledger.writing() as unit:
-                await unit.syncs.save(
-                    replace(sync, state=SyncState.INTERRUPTED, ended_at=now, updated_at=now)
-                )
+                await unit.syncs.interrupt(sync.id, now)

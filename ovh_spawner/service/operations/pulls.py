@@ -18,6 +18,7 @@ async def keep_pull(means: Means, notebook: UUID, run: UUID) -> tuple[VolumeProg
     if found is None:
         return ()
     async with means.ledger.writing() as unit:
+        await unit.projects.lock_of_run(run)
         await store_pull(unit, run, found.volumes, finished=found.finished, now=means.now())
     return found.volumes
 
@@ -25,7 +26,10 @@ async def keep_pull(means: Means, notebook: UUID, run: UUID) -> tuple[VolumeProg
 async def store_pull(
     unit: UnitOfWork, run: UUID, volumes: Sequence[VolumeProgress], *, finished: bool, now: datetime
 ) -> None:
-    """Store how far the run's pull has come; what is over already stays as it is."""
+    """Store how far the run's pull has come; what is over already stays as it is.
+
+    The project's lock must be held: the run may be about to end, and its pull with it.
+    """
     pull = await unit.syncs.find_start_pull(run)
     if pull is None or not pull.is_open:
         return

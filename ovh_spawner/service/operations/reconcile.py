@@ -223,9 +223,9 @@ class Reconciler:
     async def _record(self, run: UUID, transition: Transition) -> None:
         now = self._means.now()
         async with self._means.ledger.writing() as unit:
+            await unit.projects.lock_of_run(run)
             found = await unit.runs.find(run)
             if found and found.is_open:
-                await unit.projects.lock(found.project, now)
                 await record_transition(unit, found, transition, now=now)
 
     async def _is_ready_at_hub(self, run: RunRecord) -> bool:

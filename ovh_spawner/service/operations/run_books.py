@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from ovh_spawner.contract.sync import SyncState
 from ovh_spawner.domain.billing import billed_interval
 from ovh_spawner.domain.spec import NotebookSpec
 from ovh_spawner.domain.states import (
@@ -91,8 +90,8 @@ def _with_push(before: RunRecord, after: RunRecord, notebook: NotebookRecord) ->
 
 async def _interrupt_start_pull(unit: UnitOfWork, run: UUID, now: datetime) -> None:
     pull = await unit.syncs.find_start_pull(run)
-    if pull and pull.is_open:
-        await unit.syncs.save(replace(pull, state=SyncState.INTERRUPTED, ended_at=now, updated_at=now))
+    if pull:
+        await unit.syncs.interrupt(pull.id, now)
 
 
 async def close_run(

@@ -104,7 +104,7 @@ class RunOperations:
         """Keep how far the pull before the start has come; it is a proof of life as well."""
         now = self._means.now()
         async with self._means.ledger.writing() as unit:
-            found = await self._get(unit, run)
+            found = await self._locked(unit, run)
             await store_pull(unit, run, report.volumes, finished=report.finished, now=now)
             await unit.runs.prove_alive(run, now)
             notebook = await unit.notebooks.find(found.notebook)

@@ -10,8 +10,9 @@ from uuid import UUID
 
 import structlog
 
-from ovh_spawner.contract.sync import SyncDirection, SyncReport, SyncState
-from ovh_spawner.domain.states import PushState
+from ovh_spawner.contract.sync import SyncDirection, SyncJob, SyncReport, SyncState
+from ovh_spawner.domain.flavors import Flavor
+from ovh_spawner.domain.states import PushState, RunState
 from ovh_spawner.errors import RefusedError, RunnerError
 from ovh_spawner.service.db.ledger import UnitOfWork
 from ovh_spawner.service.db.records import Deletion, RunRecord, SyncRecord
@@ -23,6 +24,10 @@ logger = structlog.get_logger()
 
 PASSING = frozenset({SyncState.TRANSIENT_ERROR, SyncState.INTERRUPTED})
 """Failures that another try may not meet."""
+
+OUTLIVED = (
+    "The notebook stopped before this pull was over, so it was ended: your own files are saved instead."
+)
 
 MOVING = frozenset({SyncState.QUEUED, SyncState.RUNNING})
 
@@ -41,6 +46,9 @@ class SyncWorker:
         """Work until the sync has ended."""
         patience = self._means.patience
         while sync := await self._find_open(sync_id):
+            if await self._is_outlived(sync):
+                await self._break_off(sync)
+                continue
             evidence = await self._means.runner.observe_sync(sync.notebook, sync.id)
             match evidence.life:
                 case SyncLife.RUNNING:
@@ -61,13 +69,24 @@ class SyncWorker:
             sync = await unit.syncs.find(sync_id)
         return sync if sync and sync.is_open else None
 
+    async def _is_outlived(self, sync: SyncRecord) -> bool:
+        """Tell whether this is a pull for a notebook that no longer runs: it would undo what the push is to save."""
+        async with self._means.ledger.reading() as unit:
+            return await _is_outlived(unit, sync)
+
+    async def _break_off(self, sync: SyncRecord) -> None:
+        try:
+            await self._means.runner.end_sync(sync.notebook, sync.id)
+        except RunnerError as exc:
+            logger.info("pull_not_ended", sync=str(sync.id), reason=exc.message)
+            await asyncio.sleep(self._means.patience.lock)
+            return
+        await self._settle(sync, SyncState.INTERRUPTED, OUTLIVED)
+
     async def _keep_progress(self, sync: SyncRecord, evidence: SyncEvidence) -> None:
         if evidence.volumes and evidence.volumes != sync.volumes:
             async with self._means.ledger.writing() as unit:
-                current = await unit.syncs.find(sync.id)
-                if current and current.is_open:
-                    now = self._means.now()
-                    await unit.syncs.save(replace(current, volumes=evidence.volumes, updated_at=now))
+                await unit.syncs.note_progress(sync.id, evidence.volumes, self._means.now())
 
     async def _start_or_give_up(self, sync: SyncRecord) -> None:
         retries = self._means.patience.retries
@@ -79,29 +98,18 @@ class SyncWorker:
         await self._start(sync, attempts=sync.attempts + 1)
 
     async def _start(self, sync: SyncRecord, *, attempts: int) -> None:
-        now, tried = self._means.now(), replace(sync, attempts=attempts)
+        tried = replace(sync, attempts=attempts)
         try:
             async with self._means.ledger.writing() as unit:
-                notebook = await unit.notebooks.find(sync.notebook)
-                if notebook:
-                    await unit.projects.lock(notebook.project, now)
-                if not await _is_as_known(unit, sync):
-                    # Another replica has tried again, or come to the end.
-                    return
-                if notebook is None or notebook.deletion is Deletion.NOW:
-                    text = "The notebook is being deleted."
-                    await unit.syncs.save(_ended(sync, SyncState.INTERRUPTED, text, now=now))
-                    return
-                job = await build_job(unit, self._means, sync, notebook=notebook)
-                begun = sync.started_at or now
-                await unit.syncs.save(
-                    replace(tried, state=SyncState.RUNNING, started_at=begun, updated_at=now)
-                )
-            flavor = self._means.capabilities().flavor(notebook.spec.flavor)
-            await self._means.runner.start_sync(job, flavor=flavor)
+                begun = await self._begin(unit, sync, attempts=attempts)
+            if begun:
+                job, flavor = begun
+                await self._means.runner.start_sync(job, flavor=flavor)
         except NotYetError as exc:
             logger.info("sync_waits", sync=str(sync.id), reason=exc.message)
-            await self._save_attempts(sync, sync.attempts)
+            async with self._means.ledger.writing() as unit:
+                # What has to wait has not failed.
+                await unit.syncs.take_back(tried, attempts=sync.attempts, now=self._means.now())
             await asyncio.sleep(self._means.patience.lock)
         except RefusedError as exc:
             await self._settle(tried, SyncState.FAILED, exc.message)
@@ -109,12 +117,27 @@ class SyncWorker:
             logger.warning("sync_not_started", sync=str(sync.id), reason=exc.message)
             await asyncio.sleep(self._means.patience.poll)
 
-    async def _save_attempts(self, sync: SyncRecord, attempts: int) -> None:
-        """Take a try back that nothing came of: what has to wait has not failed."""
-        async with self._means.ledger.writing() as unit:
-            current = await unit.syncs.find(sync.id)
-            if current and current.is_open:
-                await unit.syncs.save(replace(current, attempts=attempts, updated_at=self._means.now()))
+    async def _begin(
+        self, unit: UnitOfWork, sync: SyncRecord, *, attempts: int
+    ) -> tuple[SyncJob, Flavor | None] | None:
+        """Write down that the sync is tried; None: it is not to be started any more."""
+        now = self._means.now()
+        notebook = await unit.notebooks.find(sync.notebook)
+        if notebook:
+            await unit.projects.lock(notebook.project, now)
+        if not await _is_as_known(unit, sync) or await _is_outlived(unit, sync):
+            # Another replica has tried again or come to the end, or the notebook has.
+            return None
+        if notebook is None or notebook.deletion is Deletion.NOW:
+            text = "The notebook is being deleted."
+            await unit.syncs.save(_ended(sync, SyncState.INTERRUPTED, text, now=now))
+            return None
+        if sync.direction is SyncDirection.PUSH and await _has_outlived_pull(unit, sync.notebook):
+            raise NotYetError("A pull of this notebook is being ended.")
+        job = await build_job(unit, self._means, sync, notebook=notebook)
+        tried = replace(sync, attempts=attempts, state=SyncState.RUNNING)
+        await unit.syncs.save(replace(tried, started_at=sync.started_at or now, updated_at=now))
+        return job, self._means.capabilities().flavor(notebook.spec.flavor)
 
     async def _conclude(self, sync: SyncRecord, report: SyncReport) -> None:
         """Take the report, or try again."""
@@ -154,6 +177,17 @@ async def _is_as_known(unit: UnitOfWork, sync: SyncRecord) -> bool:
     """Tell whether nobody else has gone on with the sync meanwhile; the project's lock must be held."""
     current = await unit.syncs.find(sync.id)
     return current is not None and current.is_open and current.attempts == sync.attempts
+
+
+async def _is_outlived(unit: UnitOfWork, sync: SyncRecord) -> bool:
+    if sync.direction is not SyncDirection.PULL or not sync.manual:
+        return False
+    run = await unit.runs.find(sync.run) if sync.run else None
+    return run is None or run.state is not RunState.RUNNING
+
+
+async def _has_outlived_pull(unit: UnitOfWork, notebook: UUID) -> bool:
+    return any([await _is_outlived(unit, each) for each in await unit.syncs.list_open(notebook)])
 
 
 async def _settle_push(unit: UnitOfWork, sync: SyncRecord, message: str) -> None:

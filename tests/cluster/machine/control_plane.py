@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ovh_spawner.loopback import free_port
 from tests.cluster.machine import programs
 from tests.cluster.machine.api import Api
 from tests.cluster.machine.certificates import Authority, Pair
 from tests.cluster.machine.daemons import Daemon, wait_until
-from tests.support.stack import free_port
 
 # A lost node is noticed within seconds, so that tests of it need no minutes.
 NODE_GRACE_SECONDS = 14

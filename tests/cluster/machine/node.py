@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovh_spawner.loopback import free_port
 from tests.cluster.machine import cgroups, images, programs
 from tests.cluster.machine.control_plane import ControlPlane
 from tests.cluster.machine.daemons import Daemon, wait_until
 from tests.cluster.machine.network import PLUGINS, Bridge
-from tests.support.stack import free_port
 
 NAME = "node-1"
 # A closed port: an image that is not here fails at once, instead of asking the internet.

@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
+from ovh_spawner.loopback import free_port
 from tests.support.kubernetes.hub_process import HubProcess
 from tests.support.kubernetes.jobs import JobController
 from tests.support.kubernetes.server import misbehaving_api_server
 from tests.support.kubernetes.service_process import ServiceProcess
-from tests.support.stack import free_port
 from tests.support.waiting import wait_for
 
 

@@ -1,12 +1,16 @@
+import asyncio
+
 import pytest
 
 from ovh_spawner.contract.sync import SyncDirection, SyncState
 from ovh_spawner.domain.states import NotebookState, RunState
 from ovh_spawner.errors import InvalidSpecError, WrongStateError
 from ovh_spawner.service.operations.sync_worker import SyncWorker
+from ovh_spawner.service.runners.base import NotYetError
 from tests.support.world import ANN, RO, RW, until
 
 PUSH = {"direction": "push", "manual": True}
+PULL = {"direction": "pull", "manual": True}
 
 
 async def test_after_the_end_the_writable_volumes_are_pushed_then_it_is_stopped(world):
@@ -77,7 +81,7 @@ async def test_a_failed_push_keeps_the_files_and_a_manual_push_unlocks(world):
     assert (await world.running()).state is NotebookState.RUNNING
 
 
-@pytest.mark.parametrize("what", ["tries again", "gives up"])
+@pytest.mark.parametrize("what", ["tries again", "gives up", "tells how far it is", "takes its try back"])
 async def test_a_replica_that_was_slow_changes_nothing_of_a_push_that_is_over(world, what):
     world.runner.usually = "running"
     notebook = await world.running(volumes=[RW])
@@ -88,13 +92,68 @@ async def test_a_replica_that_was_slow_changes_nothing_of_a_push_that_is_over(wo
     world.runner.end(known.id)
     await world.until_state(notebook.id, NotebookState.STOPPED)
     other = SyncWorker(world.service.means)
-    if what == "tries again":
-        await other._start(known, attempts=known.attempts + 1)
-    else:
-        await other._settle(known, SyncState.FAILED, "It did not go.")
+    match what:
+        case "tries again":
+            await other._start(known, attempts=known.attempts + 1)
+        case "gives up":
+            await other._settle(known, SyncState.FAILED, "It did not go.")
+        case _:
+            async with world.service.means.ledger.writing() as unit:
+                if what == "takes its try back":
+                    await unit.syncs.take_back(known, attempts=0, now=world.clock())
+                else:
+                    await unit.syncs.note_progress(known.id, (), world.clock())
+    async with world.service.means.ledger.reading() as unit:
+        after = await unit.syncs.find(known.id)
+    assert (after.state, after.attempts, len(after.volumes)) == (SyncState.DONE, known.attempts, 1)
 
     assert len(world.runner.jobs) == 1
     assert (await world.notebooks.get(ANN, notebook.id)).state is NotebookState.STOPPED
+
+
+@pytest.mark.parametrize("outcome", ["locked", "lost", "running"])
+async def test_a_pull_does_not_outlive_its_notebook_and_undo_what_is_to_be_saved(world, outcome):
+    notebook = await world.running(volumes=[RW])
+    world.runner.usually = outcome
+    pull = await world.service.operations.sync.request(ANN, notebook.id, PULL)
+    await until(lambda: world.runner.jobs, what="the first try")
+    world.runner.jobs.clear()
+
+    await world.end(notebook)
+    world.runner.usually = SyncState.DONE
+    view = await world.until_state(notebook.id, NotebookState.STOPPED)
+
+    assert {job.direction for job in world.runner.jobs} == {SyncDirection.PUSH}
+    shown = {sync.id: sync for sync in await world.service.operations.sync.list(ANN, view.id)}
+    assert shown[pull.id].state is SyncState.INTERRUPTED
+    assert "your own files are saved instead" in shown[pull.id].message
+    assert pull.id not in world.runner.syncs, "its processes are ended before the push begins"
+
+
+async def test_no_push_begins_before_a_pull_of_an_ended_run_is_ended(world, monkeypatch):
+    notebook = await world.running(volumes=[RW])
+    world.runner.usually = "running"
+    await world.service.operations.sync.request(ANN, notebook.id, PULL)
+    await until(lambda: world.runner.jobs, what="the pull")
+    world.runner.usually = SyncState.DONE
+    refused, answers, end = [], asyncio.Event(), world.runner.end_sync
+
+    async def end_sync(notebook, sync):
+        if not answers.is_set():
+            refused.append(sync)
+            raise NotYetError("The place does not answer.")
+        await end(notebook, sync)
+
+    monkeypatch.setattr(world.runner, "end_sync", end_sync)
+    await world.end(notebook)
+    await until(lambda: _is_pushing(world, notebook.id), what="the push to be owed")
+    refused.clear()
+    await until(lambda: len(refused) > 3, what="the push to have had its turns")
+    assert [job.direction for job in world.runner.jobs] == [SyncDirection.PULL]
+
+    answers.set()
+    await world.until_state(notebook.id, NotebookState.STOPPED)
+    assert [job.direction for job in world.runner.jobs] == [SyncDirection.PULL, SyncDirection.PUSH]
 
 
 async def test_pushing_one_of_two_unsaved_volumes_does_not_unlock(world):
@@ -238,6 +297,11 @@ async def test_a_stopped_notebook_cannot_be_synced(world, direction):
 async def _with_message(world, notebook, message):
     view = await world.notebooks.get(ANN, notebook)
     return view if view.message == message else None
+
+
+async def _is_pushing(world, notebook):
+    syncs = await world.service.operations.sync.list(ANN, notebook)
+    return any(sync.direction is SyncDirection.PUSH for sync in syncs)
 
 
 async def _all_ended(world, notebook):

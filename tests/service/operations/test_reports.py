@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 from itertools import permutations
 
@@ -8,6 +9,7 @@ from ovh_spawner.contract.sync import SyncState, VolumeProgress
 from ovh_spawner.domain.billing import Period
 from ovh_spawner.domain.states import NotebookState, RunState, Source
 from ovh_spawner.errors import NotFoundError, UnauthenticatedError
+from ovh_spawner.service.db.syncs import SyncRepository
 from tests.support.fake_hub_servers import Manner
 from tests.support.world import ANN, RO, spec
 
@@ -107,6 +109,37 @@ async def test_the_pull_before_the_start_is_shown_with_its_progress(world):
 
     assert during.message == "Notebook is starting: bringing its data, 1.2 of 3.4 GB"
     assert [sync.state for sync in after.data_syncs] == [SyncState.DONE]
+
+
+async def test_a_report_of_the_pull_that_meets_the_end_of_its_run_does_not_open_it_again(world, monkeypatch):
+    world.hub.manner = Manner.FORGETS
+    created = await world.notebooks.create(ANN, spec(volumes=[RO]))
+    opened = await world.open("ann", created.server_name, created.id)
+    volume = VolumeProgress(
+        volume=opened.pull.volumes[0].id, mount_path="/workspace/in", info="", state=SyncState.RUNNING
+    )
+    reached, go_on, find = asyncio.Event(), asyncio.Event(), SyncRepository.find_start_pull
+
+    async def slow(self, run):
+        found = await find(self, run)
+        if not reached.is_set():
+            reached.set()
+            await go_on.wait()
+        return found
+
+    monkeypatch.setattr(SyncRepository, "find_start_pull", slow)
+    late = asyncio.create_task(
+        world.runs.pull_report(opened.run, PullReport(finished=False, volumes=[volume]))
+    )
+    await reached.wait()
+    end = asyncio.create_task(world.report(opened.run, RunState.FAILED, launched=False))
+    # Whoever holds no lock is overtaken here.
+    await asyncio.wait({end}, timeout=1)
+    go_on.set()
+    await asyncio.gather(late, end)
+
+    async with world.service.means.ledger.reading() as unit:
+        assert await unit.syncs.list_open(created.id) == []
 
 
 async def test_a_pull_that_its_start_did_not_survive_is_interrupted(world):

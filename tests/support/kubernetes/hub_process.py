@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 
+from ovh_spawner.loopback import free_port
 from tests.support.kubernetes.server import NAMESPACE, MisbehavingApiServer
-from tests.support.stack import CHECKOUT, free_port
+from tests.support.stack import CHECKOUT
 from tests.support.waiting import wait_for
 
 TOKEN = "a-token-of-the-test-that-is-long-enough"

@@ -13,10 +13,10 @@ from cryptography.fernet import Fernet
 from ruamel.yaml import YAML
 
 from ovh_spawner.constants import ENV_ENCRYPTION_KEYS, ENV_INTERNAL_TOKEN, ENV_SERVICE_TOKEN
+from ovh_spawner.loopback import free_port
 from tests.support.fake_service import INTERNAL_TOKEN
 from tests.support.kubernetes.hub_process import SERVICE_TOKEN, HubProcess
 from tests.support.kubernetes.server import MisbehavingApiServer
-from tests.support.stack import free_port
 from tests.support.waiting import wait_for
 
 

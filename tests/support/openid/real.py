@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.support.stack import free_port
+from ovh_spawner.loopback import free_port
 
 CHECKOUT = Path(__file__).parents[3]
 NODE_FOLDER = CHECKOUT / ".tools" / "test-node"
