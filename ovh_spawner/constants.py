@@ -31,6 +31,9 @@ MAX_BODY_BYTES = 1_048_576
 """Request bodies above this are refused: the largest honest spec (10 volumes, 100 labels, 64 KiB of
 environment) is far below 1 MiB."""
 
+MAX_BODY_VALUES = 20_000
+"""Entries of all lists and objects of a request together: time and memory to refuse one stay small."""
+
 MAX_VOLUMES = 10
 """The vendor's form allows ten volumes."""
 

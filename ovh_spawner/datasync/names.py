@@ -8,7 +8,8 @@ and leave out the rest by name, since rclone itself loses some of them on the wa
 
 _PICTURES = {code: chr(0x2400 + code) for code in range(1, 32)} | {127: "␡"}
 _CHARACTERS = {ord(picture): chr(code) for code, picture in _PICTURES.items()}
-_UNCARRIED = frozenset("‛／") | frozenset(_PICTURES.values())
+_NUL = "␀"
+_UNCARRIED = frozenset("‛／") | {_NUL} | frozenset(_PICTURES.values())
 
 LONGEST_NAME = 255
 """Bytes of one part of a path: the limit of Linux file systems."""
@@ -24,6 +25,8 @@ def object_problem(spelled: str) -> str:
         return "its name starts with a slash"
     if any(part in {"", ".", "..", "．", "．．"} for part in parts):
         return "its name has an empty, '.' or '..' part, which no file can have"
+    if _NUL in spelled:
+        return "its name has a NUL character, which no file can have"
     if any(mark in spelled for mark in "‛／"):
         return "its name holds characters that cannot be carried"
     if any(len(part.encode()) > LONGEST_NAME for part in parts):

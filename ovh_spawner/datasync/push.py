@@ -33,16 +33,11 @@ class _Plan:
 
 def push(task: StoreTask) -> None:
     """Push one RW or RWD volume; raises VolumeFailedError."""
-    if not task.folder.is_dir():
-        raise VolumeFailedError(
-            SyncState.ERROR,
-            f"{task.rclone.words.place}: the folder {task.volume.mount_path} is missing, so nothing was "
-            "uploaded and nothing deleted. Create the folder, or start the notebook to get its files.",
-        )
     task.patience.with_(lambda: _push_once(task))
 
 
 def _push_once(task: StoreTask) -> None:
+    _check_there(task)
     found = scan(task.folder, without=task.others)
     listing = task.listing()
     manifest = task.manifest.read()
@@ -78,6 +73,16 @@ def _push_once(task: StoreTask) -> None:
     }
     if manifest is None or manifest.files != files:
         task.manifest.write(files)
+
+
+def _check_there(task: StoreTask) -> None:
+    """Refuse a volume whose folder is missing: it is not one whose files were all deleted."""
+    if not task.folder.is_dir():
+        raise VolumeFailedError(
+            SyncState.ERROR,
+            f"{task.rclone.words.place}: the folder {task.volume.mount_path} is missing, so nothing was "
+            "deleted. Create the folder, or start the notebook to get its files.",
+        )
 
 
 def _plan(found: Scan, objects: Mapping[str, Stored], manifest: Manifest | None) -> _Plan:
@@ -149,6 +154,8 @@ def _delete(
 ) -> None:
     """Delete objects that the manifest lists, that are as it says in the store, and that are gone here."""
     gone = [name for name in manifest.files if name in objects and _is_gone(task, name, found)]
+    # It may have gone while it was read, and all its files with it.
+    _check_there(task)
     doomed = [name for name in gone if manifest.files[name].stored.same_as(objects[name])]
     kept = {
         show(name): "deleted here and changed in the data store since, where it stays"

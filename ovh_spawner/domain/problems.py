@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from ovh_spawner.constants import MAX_BODY_VALUES
 from ovh_spawner.domain.model_paths import resolve_path
 from ovh_spawner.errors import InvalidSpecError, Problem
 
@@ -79,10 +80,14 @@ class Findings:
 
 def limit_problems(problems: list[Problem]) -> list[Problem]:
     """Return at most fifty problems, the last one telling how many more there are."""
-    if len(problems) <= _MAX_PROBLEMS:
+    return _with_rest(problems, len(problems))
+
+
+def _with_rest(problems: list[Problem], count: int) -> list[Problem]:
+    if count <= _MAX_PROBLEMS:
         return problems
-    left = len(problems) - _MAX_PROBLEMS
-    return [*problems[:_MAX_PROBLEMS], Problem("", f"{left} more problems are not listed.")]
+    rest = Problem("", f"{count - _MAX_PROBLEMS} more problems are not listed.")
+    return [*problems[:_MAX_PROBLEMS], rest]
 
 
 def show(value: object) -> str:
@@ -133,7 +138,8 @@ def problems_from(
 ) -> list[Problem]:
     """Return a pydantic error as problems. With the model, unknown keys name the nearest known one."""
     details = error.errors(include_url=False, include_context=True)
-    return limit_problems([_problem(detail, prefix, model) for detail in details])
+    shown = [_problem(detail, prefix, model) for detail in details[:_MAX_PROBLEMS]]
+    return _with_rest(shown, len(details))
 
 
 def _problem(detail: ErrorDetails, prefix: str, model: type[BaseModel] | None) -> Problem:
@@ -181,6 +187,23 @@ def field_path(loc: Iterable[int | str], prefix: str = "") -> str:
             word = part[:100].encode("utf-8", "backslashreplace").decode("utf-8")
             path += f".{word}" if path else word
     return path
+
+
+def refuse_too_much(data: object) -> None:
+    """Refuse a request of more lists and objects than any honest one has, before each is looked at.
+
+    Raises:
+        InvalidSpecError: it has too many.
+    """
+    left, count = [data], 0
+    while left:
+        value = left.pop()
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        count += len(inner)
+        if count > MAX_BODY_VALUES:
+            text = f"The request's lists and objects have more than {MAX_BODY_VALUES} entries together."
+            raise InvalidSpecError.one("", text)
+        left.extend(each for each in inner if isinstance(each, dict | list))
 
 
 def problems_in_texts(data: object) -> list[Problem]:

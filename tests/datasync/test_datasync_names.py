@@ -13,7 +13,19 @@ from tests.support.ordinary_rights import need_ordinary_rights
 
 RO, RW, RWD = Permission.RO, Permission.RW, Permission.RWD
 
-HOSTILE = ["../x", "../../up", "/absolute", "a//b", "dir/", "dirs/./y", "d/../z", ".", "..", "‛quoted"]
+HOSTILE = [
+    "../x",
+    "../../up",
+    "/absolute",
+    "a//b",
+    "dir/",
+    "dirs/./y",
+    "d/../z",
+    ".",
+    "..",
+    "‛quoted",
+    "nu\0l",
+]
 HARMLESS = [
     "ok",
     " lead",

@@ -195,6 +195,25 @@ def test_a_push_without_the_folder_is_an_error_and_deletes_nothing(notebook, s3,
     assert s3.list("bucket") == ["a.txt"]
 
 
+@pytest.mark.parametrize("failures", [0, 6])
+def test_a_folder_that_goes_while_its_push_is_under_way_deletes_nothing(
+    notebook, odd_s3, odd_bucket, failures
+):
+    """A store that does not answer at first is tried again, with a new look at the folder."""
+    odd_s3.objects["bucket"] = {"a": b"a", "b/c": b"c"}
+    volume = notebook.volume(odd_bucket(), RWD)
+    notebook.pull(volume).done()
+    folder = notebook.home / "data"
+    (folder / "a").unlink()
+    odd_s3.failures_left = failures
+    odd_s3.on_request = lambda *_: folder.exists() and folder.rename(notebook.home / "moved away")
+    result = notebook.push(volume)
+
+    assert (result.code, result.volume.state) == (1, SyncState.ERROR)
+    assert "/workspace/data is missing" in result.volume.message
+    assert set(odd_s3.objects["bucket"]) == {"a", "b/c"}
+
+
 def test_a_failed_upload_deletes_nothing_and_keeps_the_manifest(notebook, odd_s3, odd_bucket):
     odd_s3.objects["bucket"] = {"a": b"a"}
     volume = notebook.volume(odd_bucket(), RWD)

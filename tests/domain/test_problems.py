@@ -4,7 +4,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from ovh_spawner.domain.problems import field_path, nearest, problems_from, show
+from ovh_spawner.domain.problems import field_path, nearest, problems_from, refuse_too_much, show
+from ovh_spawner.errors import InvalidSpecError
 
 
 class Part(BaseModel):
@@ -110,3 +111,21 @@ def test_a_place_is_written_as_the_api_writes_it():
     assert field_path(("volumes", 0, "mountPath")) == "volumes[0].mountPath"
     assert field_path((0, "a"), "items") == "items[0].a"
     assert field_path(("\udc80",)) == "\\udc80"
+
+
+def test_of_thousands_of_problems_only_those_that_are_shown_are_worded(monkeypatch):
+    worded = []
+    monkeypatch.setattr(
+        "ovh_spawner.domain.problems.unknown_key", lambda key, known: worded.append(key) or "unknown"
+    )
+
+    found = problems({"shapes": {}} | {f"key{number}": 0 for number in range(19_000)})
+
+    assert found[-1] == ("", "18950 more problems are not listed.")
+    assert len(worded) == 50
+
+
+def test_a_request_with_more_entries_than_any_honest_one_is_refused_before_it_is_looked_at():
+    with pytest.raises(InvalidSpecError, match="more than 20000 entries"):
+        refuse_too_much({"volumes": [{"a": 0, "b": []}] * 7_000})
+    refuse_too_much({"volumes": [{"a": 0, "b": []}] * 6_000})

@@ -5,7 +5,7 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ovh_spawner.domain.problems import problems_from
+from ovh_spawner.domain.problems import problems_from, refuse_too_much
 from ovh_spawner.errors import InvalidSpecError
 
 MessageT = TypeVar("MessageT", bound=BaseModel)
@@ -18,7 +18,8 @@ def parse_json(raw: bytes, content_type: str) -> object:
     """Return the JSON value of a request's body.
 
     Raises:
-        InvalidSpecError: no JSON, or with doubled keys, numbers that are none, texts that cannot be stored.
+        InvalidSpecError: no JSON, or with doubled keys, numbers that are none, texts that cannot be stored, or
+            more of it than anybody needs.
 
     """
     media_type, _, parameters = content_type.partition(";")
@@ -35,6 +36,7 @@ def parse_json(raw: bytes, content_type: str) -> object:
     if not text.strip():
         raise InvalidSpecError.one("", "The body is empty; send a JSON object.")
     value = _parse(text)
+    refuse_too_much(value)
     _check_values(value)
     return value
 

@@ -6,7 +6,7 @@ keys. A notebook uses those of its owner, whoever of the project starts it.
 
 import json
 from collections import Counter
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -35,6 +35,9 @@ CHECKS_OF_ONE = 2
 CHECKED_CONTAINER = "ovh-spawner-connection-check"
 """Asked for by the connection test. It need not be there: that the store says so proves the credentials."""
 
+Word = Annotated[str, Field(max_length=255)]
+Key = Annotated[Secret, Field(min_length=1, max_length=4096)]
+
 ALIAS = r"^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$"
 
 REACHED = frozenset({SyncState.DONE, SyncState.NOT_FOUND, SyncState.FORBIDDEN})
@@ -51,20 +54,20 @@ class _Request(BaseModel):
 class S3Credentials(_Request):
     """Keys of an S3 data store."""
 
-    access_key: Secret = Field(min_length=1)
-    secret_key: Secret = Field(min_length=1)
-    region: str = Field(default="us-east-1", min_length=1)
+    access_key: Key
+    secret_key: Key
+    region: Word = Field(default="us-east-1", min_length=1)
 
 
 class SwiftCredentials(_Request):
     """Sign-in of a Swift data store."""
 
-    user: str = Field(min_length=1)
-    key: Secret = Field(min_length=1)
-    tenant: str = ""
-    region: str = ""
-    domain: str = ""
-    tenant_domain: str = ""
+    user: Word = Field(min_length=1)
+    key: Key
+    tenant: Word = ""
+    region: Word = ""
+    domain: Word = ""
+    tenant_domain: Word = ""
     auth_version: Literal[1, 2, 3] = 3
 
 

@@ -194,7 +194,11 @@ class Reconciler:
 
     async def _close(self, run: RunRecord, evidence: RunEvidence) -> None:
         """Close a run whose processes are gone, at the time that is known best."""
-        at = min(evidence.ended_at or run.last_alive_at, self._means.now())
+        at = evidence.ended_at or run.last_alive_at
+        if evidence.source is not Source.CLUSTER:
+            # The record lies where the notebook's account can write; what was seen alive had not ended.
+            at = max(at, run.last_alive_at)
+        at = min(at, self._means.now())
         source = evidence.source if evidence.ended_at else Source.RECONCILE
         is_stop = run.state is RunState.STOPPING or evidence.ordered or evidence.exit_code == 0
         state = evidence.end or (RunState.STOPPED if is_stop else RunState.FAILED)

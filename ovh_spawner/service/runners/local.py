@@ -97,7 +97,7 @@ class LocalRunner:
 
     async def end_sync(self, notebook: UUID, sync: UUID) -> None:
         record = _read(ProcessRecord, self._sync_folder(notebook, sync) / "process.json")
-        await asyncio.to_thread(processes.end_sync, sync, record)
+        await asyncio.to_thread(processes.end_all, record, processes.sync_mark(sync))
         self._reap(sync)
 
     async def observe_run(self, notebook: UUID, run: UUID, *, must_know: bool = True) -> RunEvidence:
@@ -120,7 +120,7 @@ class LocalRunner:
 
     async def end_processes(self, notebook: UUID, run: UUID) -> None:
         record = _read(ProcessRecord, self._folder(notebook).run(run) / "process.json")
-        await asyncio.to_thread(processes.end_run, run, record)
+        await asyncio.to_thread(processes.end_all, record, processes.run_mark(run))
 
     async def give_up(self, notebook: UUID) -> None:
         """There is one machine, and it answers."""
@@ -140,7 +140,7 @@ class LocalRunner:
     def _start_sync(self, job: SyncJob) -> None:
         folder = self._sync_folder(job.notebook, job.id)
         record = self._record_of(job.notebook, job.id)
-        if record and processes.is_alive(record):
+        if record and processes.is_alive(record, processes.sync_mark(job.id)):
             return
         self._reap(job.id)
         command = [sys.executable, "-m", processes.DATASYNC, str(folder / "job.json")]
@@ -175,9 +175,10 @@ class LocalRunner:
 
     def _observe_sync(self, notebook: UUID, sync: UUID) -> SyncEvidence:
         folder = self._sync_folder(notebook, sync)
-        exit_code = self._reap(sync)
         record = self._record_of(notebook, sync)
-        alive = record is not None and processes.is_alive(record)
+        alive = record is not None and processes.is_alive(record, processes.sync_mark(sync))
+        # What has ended by now can be reaped by now.
+        exit_code = None if alive else self._reap(sync)
         # The report after the process: one that ends in between is running now and ended at the next look.
         report = _read(SyncReport, folder / "report.json")
         if alive:
@@ -206,7 +207,7 @@ class LocalRunner:
         record = _read(ProcessRecord, folder / "process.json")
         if record is None:
             return RunEvidence(RunLife.NEVER)
-        if processes.is_alive(record):
+        if processes.is_alive(record, processes.run_mark(run)):
             return RunEvidence(RunLife.ALIVE)
         end = _read(EndRecord, folder / "end.json")
         if end is None:

@@ -1,10 +1,15 @@
-"""Processes of this machine, and their end. An id alone proves nothing, as they are reused."""
+"""Processes of this machine, and their end.
+
+An id alone proves nothing, as they are reused, and neither does a record of one: it lies where the notebook's account
+can write, and ours may end anybody's processes.
+"""
 
 import os
 import signal
 import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from uuid import UUID
 
 import psutil
@@ -44,63 +49,65 @@ def birth_of(pid: int) -> float:
         return 0.0
 
 
-def find(record: ProcessRecord) -> psutil.Process | None:
-    """Return the process of the record, unless it has ended."""
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What every process of a run, or of a data sync, carries in its environment."""
+
+    variable: str
+    value: UUID
+
+    def is_on(self, process: psutil.Process) -> bool:
+        """Tell whether a process carries it. One that is gone, or another account's, is none of ours."""
+        try:
+            return process.environ().get(self.variable) == str(self.value)
+        except (psutil.Error, OSError):
+            return False
+
+
+def run_mark(run: UUID) -> Mark:
+    """Return the mark of everything that belongs to a run."""
+    return Mark(RUN_VARIABLE, run)
+
+
+def sync_mark(sync: UUID) -> Mark:
+    """Return the mark of everything that belongs to a data sync."""
+    return Mark(SYNC_VARIABLE, sync)
+
+
+def find(record: ProcessRecord, mark: Mark) -> psutil.Process | None:
+    """Return the process of the record, unless it has ended or is somebody else's."""
     try:
         process = psutil.Process(record.pid)
         same = abs(process.create_time() - record.created_at) < CLOCK_GRAIN
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        return process if same and process.status() != psutil.STATUS_ZOMBIE and mark.is_on(process) else None
     except psutil.Error:
         return None
 
 
-def is_alive(record: ProcessRecord) -> bool:
+def is_alive(record: ProcessRecord, mark: Mark) -> bool:
     """Tell whether the process of the record still runs."""
-    return find(record) is not None
+    return find(record, mark) is not None
 
 
-def end_tree(record: ProcessRecord) -> None:
-    """End a process and its children."""
-    process = find(record)
-    if process is None:
-        return
-    try:
-        children = process.children(recursive=True)
-    except psutil.Error:
-        children = []
-    # The parent first, alone: it ends its children in its own order.
-    _end([process])
-    _end(children)
-
-
-def end_run(run: UUID, record: ProcessRecord | None) -> None:
-    """End the gateway of a run, then whatever still carries the run's mark."""
-    _end_all(RUN_VARIABLE, run, record)
-
-
-def end_sync(sync: UUID, record: ProcessRecord | None) -> None:
-    """End a data sync, also one of which nobody kept a record."""
-    _end_all(SYNC_VARIABLE, sync, record)
+def end_all(record: ProcessRecord | None, mark: Mark) -> None:
+    """End the process of the record with its children, then whatever still carries the mark."""
+    if record:
+        _end_tree(record, mark)
+    for _round in range(ROUNDS):
+        marked = list(_marked(mark))
+        if not marked:
+            return
+        _end(marked)
 
 
 def find_sync(sync: UUID) -> ProcessRecord | None:
     """Return a data sync that was started, and whose starter died before it wrote that down."""
-    for process in _marked(SYNC_VARIABLE, sync):
+    for process in _marked(sync_mark(sync)):
         with suppress(psutil.Error):
             # Its own children carry the mark, too.
             if DATASYNC in process.cmdline():
                 return ProcessRecord(pid=process.pid, created_at=process.create_time())
     return None
-
-
-def _end_all(variable: str, value: UUID, record: ProcessRecord | None) -> None:
-    if record:
-        end_tree(record)
-    for _round in range(ROUNDS):
-        marked = list(_marked(variable, value))
-        if not marked:
-            return
-        _end(marked)
 
 
 def run_briefly(command: list[str], environment: dict[str, str], seconds: float) -> bytes | None:
@@ -122,14 +129,21 @@ def run_briefly(command: list[str], environment: dict[str, str], seconds: float)
             return None
 
 
-def _marked(variable: str, value: UUID) -> Iterable[psutil.Process]:
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(variable) == str(value) and process.pid != os.getpid():
-                yield process
-        except (psutil.Error, OSError):
-            # Gone, or another account's: not a process of ours.
-            continue
+def _marked(mark: Mark) -> Iterable[psutil.Process]:
+    return (found for found in psutil.process_iter() if mark.is_on(found) and found.pid != os.getpid())
+
+
+def _end_tree(record: ProcessRecord, mark: Mark) -> None:
+    process = find(record, mark)
+    if process is None:
+        return
+    try:
+        children = process.children(recursive=True)
+    except psutil.Error:
+        children = []
+    # The parent first, alone: it ends its children in its own order.
+    _end([process])
+    _end(children)
 
 
 def _end(processes: list[psutil.Process]) -> None:

@@ -19,6 +19,7 @@ JSON = {"Content-Type": "application/json"}
         (b'{"x": "\\ud800"}', "surrogate"),
         (b"[" * 40 + b"]" * 40, "levels deep"),
         (b"[" * 200_000, "levels deep"),
+        (b'{"volumes": [' + b"{}," * 340_000 + b"{}]}", "more than 20000 entries"),
         (b"[]", "object"),
         (b"null", "object"),
         (b'"text"', "object"),

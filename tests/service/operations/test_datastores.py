@@ -148,6 +148,7 @@ async def test_a_removed_store_is_unknown_to_new_notebooks(world, stores):
         ({"type": "swift"}, "swift"),
         ({"endpoint": "https://joe:pw@s3.example.org"}, "endpoint"),
         ({"credentials": {"s3": {"accessKey": "a"}}}, "secretKey"),
+        ({"credentials": {"s3": {"accessKey": "a", "secretKey": "b", "region": "r" * 300}}}, "region"),
         ({"colour": "blue"}, "colour"),
     ],
 )

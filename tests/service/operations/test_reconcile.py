@@ -100,6 +100,21 @@ async def test_a_recorded_end_counts_with_its_own_time(world):
     assert await _minutes(world) == 2
 
 
+async def test_a_record_cannot_end_a_run_before_it_was_last_seen_alive(world):
+    """The notebook's account can write the record, and would pay for a minute of a day."""
+    notebook = await world.running()
+    run, began = notebook.last_run.id, world.clock()
+    world.runner.runs[run] = RunEvidence(RunLife.ALIVE)
+    world.clock.advance(hours=10)
+    await world.reconcile()
+    early = began + timedelta(seconds=1)
+    world.runner.runs[run] = RunEvidence(RunLife.GONE, ended_at=early, exit_code=0, ordered=True)
+    await world.reconcile()
+
+    assert (await world.notebooks.get(ANN, notebook.id)).state is NotebookState.STOPPED
+    assert await _minutes(world) == 600
+
+
 @pytest.mark.parametrize("facts", [{"exit_code": 0}, {"exit_code": 1, "ordered": True}])
 async def test_an_editor_that_was_shut_down_properly_is_stopped(world, facts):
     notebook = await world.running()

@@ -23,8 +23,10 @@ STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', 
 
 
 @pytest.fixture
-def runner(tmp_path):
-    return LocalRunner(tmp_path / "notebooks")
+async def runner(tmp_path):
+    made = LocalRunner(tmp_path / "notebooks")
+    yield made
+    await made.close()
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ async def test_a_run_is_alive_while_its_gateway_is_and_gone_afterwards(runner, t
     folder = NotebookFolder(tmp_path / "notebooks", notebook).run(run)
     folder.mkdir(parents=True)
     never = await runner.observe_run(notebook, run)
-    with Sleeper(SLEEPER) as gateway:
+    with Sleeper(SLEEPER, run) as gateway:
         _record(folder, gateway.pid)
         alive = await runner.observe_run(notebook, run)
         await runner.end_processes(notebook, run)
@@ -168,6 +170,22 @@ async def test_a_reused_process_id_is_not_the_gateway(runner, tmp_path):
 
     assert (await runner.observe_run(notebook, run)).life is RunLife.GONE
     await runner.end_processes(notebook, run)
+
+
+async def test_a_record_of_somebody_else_s_process_is_not_believed(runner, tmp_path):
+    """The notebook's account can write it, and the service may run as root."""
+    notebook, run = uuid4(), uuid4()
+    folder = NotebookFolder(tmp_path / "notebooks", notebook)
+    with Sleeper(SLEEPER, uuid4()) as foreign:
+        for inner in (folder.run(run), folder.sync / str(run)):
+            inner.mkdir(parents=True)
+            _record(inner, foreign.pid)
+
+        assert (await runner.observe_run(notebook, run)).life is RunLife.GONE
+        await runner.end_processes(notebook, run)
+        assert (await runner.observe_sync(notebook, run)).life is SyncLife.ABSENT
+        await runner.end_sync(notebook, run)
+        assert foreign.poll() is None
 
 
 async def test_strays_of_a_run_are_ended_by_its_mark_and_others_are_not(runner, monkeypatch):

@@ -26,7 +26,7 @@ cat "$3" > "$(dirname "$3")/job-seen"
 
 
 @pytest.fixture
-def runner(monkeypatch):
+async def runner(monkeypatch):
     # Not tmp_path: other accounts cannot enter that.
     root = Path(tempfile.mkdtemp())
     root.chmod(0o711)
@@ -34,7 +34,9 @@ def runner(monkeypatch):
     program.write_text(SYNC)
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
-    yield LocalRunner(root / "notebooks")
+    made = LocalRunner(root / "notebooks")
+    yield made
+    await made.close()
     shutil.rmtree(root)
 
 
