@@ -17,6 +17,9 @@ log = structlog.get_logger()
 LOOK_SECONDS = 1.0
 """Between two looks; each is one connection on this machine."""
 
+MISSES = 2
+"""So many looks in a row must find nobody: after the first one this process itself may have been paused."""
+
 CONNECT_SECONDS = 5.0
 """An editor that is too busy to take a connection lives."""
 
@@ -43,10 +46,12 @@ async def accompany(
 
 async def _wait_until_gone(editor: EditorProcess, readiness: Readiness, *, gone_seconds: float) -> None:
     """Return when nobody has listened for some time. Before it is ready, an editor may take as long as it needs."""
-    last_seen = time.monotonic()
-    while time.monotonic() - last_seen < gone_seconds:
+    last_seen, misses = time.monotonic(), 0
+    while misses < MISSES or time.monotonic() - last_seen < gone_seconds:
         if not readiness.is_ready or await _listens(editor):
-            last_seen = time.monotonic()
+            last_seen, misses = time.monotonic(), 0
+        else:
+            misses += 1
         await asyncio.sleep(min(LOOK_SECONDS, gone_seconds / 4))
 
 

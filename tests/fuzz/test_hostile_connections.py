@@ -16,8 +16,8 @@ SECONDS = 30
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory):
-    """A service that hangs up on slow clients after half a second."""
-    with served_world(tmp_path_factory.mktemp("slow"), idle_seconds=0.5, body_seconds=0.5) as running:
+    """A service that hangs up on slow clients soon, though not on one that is merely held up."""
+    with served_world(tmp_path_factory.mktemp("slow"), idle_seconds=4, body_seconds=4) as running:
         yield running
 
 

@@ -121,8 +121,9 @@ class FakeService:
         return web.json_response({"visitor": visitor, "expiresAt": expires_at})
 
     async def _heartbeat(self, request):
-        self.heartbeats += 1
         self.last_active_at = (await request.json())["lastActiveAt"]
+        # Counted last: whoever waits for it reads the other from another thread.
+        self.heartbeats += 1
         if self.heartbeat_status != 200:
             return web.json_response({"message": "no", "code": "not_found"}, status=self.heartbeat_status)
         return web.json_response(

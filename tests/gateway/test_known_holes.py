@@ -237,8 +237,8 @@ async def test_names_and_addresses_in_the_log_are_cut(gateway, nobody):
     gateway.service.users = [name]
     await sign_in(nobody, gateway, name)
     socket = await nobody.ws_connect(f"{gateway.url}ws", headers={"Origin": gateway.origin})
-    gateway.service.users = []
     await socket.receive_json(timeout=20)
+    gateway.service.users = []
     await socket.receive(timeout=20)
 
     assert max(len(line) for line in gateway.log().splitlines()) < 1500

@@ -33,11 +33,27 @@ async def server(tunnelled):
         while data := await reader.read(65_536):
             writer.write(data.upper())
             await writer.drain()
-        writer.close()
 
-    path = tunnelled.config.editor.ssh_socket
-    async with await asyncio.start_unix_server(serve, path):
+    async with _listening(tunnelled, serve):
         yield tunnelled
+
+
+@asynccontextmanager
+async def _listening(gateway, serve):
+    """Listen where the notebook's SSH server does; afterwards wait until every connection is closed."""
+    served = set()
+
+    async def handle(reader, writer):
+        served.add(asyncio.current_task())
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+    async with await asyncio.start_unix_server(handle, gateway.config.editor.ssh_socket):
+        yield
+        await asyncio.gather(*served, return_exceptions=True)
 
 
 def _token(gateway) -> str:
@@ -67,12 +83,9 @@ async def test_bytes_pass_both_ways(server):
 
 async def test_a_server_that_ends_ends_the_tunnel(tunnelled):
     async def serve(reader, writer):
-        writer.close()
+        """Hang up."""
 
-    async with (
-        await asyncio.start_unix_server(serve, tunnelled.config.editor.ssh_socket),
-        _tunnel(tunnelled) as websocket,
-    ):
+    async with _listening(tunnelled, serve), _tunnel(tunnelled) as websocket:
         message = await websocket.receive(timeout=60)
 
     assert message.type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}

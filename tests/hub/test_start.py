@@ -123,6 +123,7 @@ async def test_a_cancelled_start_ends_its_data_sync_and_costs_nothing(service, p
     await alice.api("DELETE", alice.server("nb-one"))
 
     await until(lambda: not _is_alive(pid), what="the data sync to end")
+    await until(service.ends, what="the end to be told")
     assert [(e["state"], e["launched"], e["code"]) for e in service.ends()] == [
         ("STOPPED", False, "cancelled")
     ]

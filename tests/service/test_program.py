@@ -10,14 +10,13 @@ import pytest
 from cryptography.fernet import Fernet
 
 from ovh_spawner.constants import ENV_ENCRYPTION_KEYS, ENV_INTERNAL_TOKEN, ENV_SERVICE_TOKEN
+from ovh_spawner.loopback import free_port
 from tests.support.waiting import wait_for
 
 
 @pytest.fixture
 def settings(tmp_path):
-    with closing(socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     path = tmp_path / "settings.yaml"
     path.write_text(
         f"service: {{port: {port}, reconcileSeconds: 0.2, hubApiUrl: 'http://127.0.0.1:9/hub/api'}}\n"

@@ -9,6 +9,7 @@ import httpx
 
 from ovh_spawner.domain.capabilities import Capabilities, Editor
 from ovh_spawner.hub.configuration import TEMPLATES
+from ovh_spawner.loopback import free_port
 from ovh_spawner.settings import LocalSettings, ServiceSettings, Settings
 from tests.support.fake_service import INTERNAL_TOKEN
 
@@ -35,6 +36,7 @@ def hub_config(service_url: str, state: Path, *editor_command: str, **spawner) -
     return {
         "JupyterHub": {
             "bind_url": "http://127.0.0.1:0/",
+            "hub_port": free_port(),
             "proxy_class": "tests.support.mute_proxy.MuteProxy",
             "authenticator_class": "ovh_spawner.hub.authenticator.OVHAuthenticator",
             "spawner_class": "ovh_spawner.hub.local_spawner.OVHLocalSpawner",

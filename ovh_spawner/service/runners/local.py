@@ -44,6 +44,9 @@ MessageT = TypeVar("MessageT", bound=BaseModel)
 EXIT_LOCKED = 75
 """What the data sync says when another one of the same notebook holds the lock."""
 
+REAP_SECONDS = 5.0
+"""How long a child that is about to end may take: its memory, and with it its mark, goes before it has ended."""
+
 LOOPBACK = "127.0.0.1:"
 """Where gateways of this machine listen."""
 
@@ -177,8 +180,7 @@ class LocalRunner:
         folder = self._sync_folder(notebook, sync)
         record = self._record_of(notebook, sync)
         alive = record is not None and processes.is_alive(record, processes.sync_mark(sync))
-        # What has ended by now can be reaped by now.
-        exit_code = None if alive else self._reap(sync)
+        exit_code = None if alive else self._reap(sync, seconds=REAP_SECONDS)
         # The report after the process: one that ends in between is running now and ended at the next look.
         report = _read(SyncReport, folder / "report.json")
         if alive:
@@ -194,12 +196,16 @@ class LocalRunner:
             return None
         return _read(ProcessRecord, folder / "process.json") or processes.find_sync(sync)
 
-    def _reap(self, sync: UUID) -> int | None:
-        """Return how our own child ended, when it is ours and has."""
+    def _reap(self, sync: UUID, seconds: float = 0) -> int | None:
+        """Return how our own child ended, when it is ours and has within so many seconds."""
         child = self._children.get(sync)
-        code = child.poll() if child else None
-        if code is not None:
-            del self._children[sync]
+        if child is None:
+            return None
+        try:
+            code = child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        self._children.pop(sync, None)
         return code
 
     def _observe_run(self, notebook: UUID, run: UUID) -> RunEvidence:

@@ -42,7 +42,7 @@ def service(running_service):
 @pytest.fixture(scope="session")
 def running_hub(cluster, running_service, tmp_path_factory):
     # Short waits, for tests of what follows them.
-    waits = {"room_timeout": 3.0, "k8s_api_request_retry_timeout": 3}
+    waits = {"room_timeout": 3.0, "k8s_api_request_retry_timeout": 10}
     hub = HubProcess(tmp_path_factory.mktemp("hub"), cluster, running_service.url, spawner=waits)
     hub.start()
     yield hub

@@ -46,12 +46,13 @@ def test_a_start_costs_one_create_and_no_reads_of_its_own(api, hub, notebook, an
 def test_what_is_saved_at_the_stop_is_saved_though_it_takes_longer_than_the_start_may(api, hub, notebook):
     notebook.start()
     hub.wait_for_ready(notebook.user)
-    api.set_life(notebook.pod, stop_takes=3.0)
+    api.set_life(notebook.pod, stop_takes=600.0)
 
     assert notebook.stop().status_code == 202
     assert hub.pending(notebook.user) == "stop"
     refused = notebook.start()
     assert refused.status_code == 400, refused.text
+    api.set_life(notebook.pod, stop_takes=3.0)
     hub.wait_for_stopped(notebook.user)
 
     assert notebook.pod not in api.killed

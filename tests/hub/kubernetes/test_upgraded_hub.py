@@ -18,7 +18,7 @@ def upgraded(cluster, running_service, running_hub):
         getattr(world, name).start()
     for name in ("stopping", "running", "vanished"):
         hub.wait_for_ready(getattr(world, name).user)
-    api.set_life(world.stopping.pod, stop_takes=6.0)
+    api.set_life(world.stopping.pod, stop_takes=600.0)
     world.stopping.stop()
     wait_for(
         lambda: "deletionTimestamp" in api.get("pods", world.stopping.pod)["metadata"], what="the delete"
@@ -35,6 +35,7 @@ def upgraded(cluster, running_service, running_hub):
     hub.start()
     world.while_away = {name: hub.server(getattr(world, name).user) for name in names}
     api.come_up()
+    api.set_life(world.stopping.pod, stop_takes=0.1)
     api.set_life(world.pending.pod, until="ready")
     yield world
     api.behave()

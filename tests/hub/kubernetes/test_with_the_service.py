@@ -63,11 +63,12 @@ def test_a_stop_that_an_upgrade_cuts_off_is_finished_in_the_books(installation):
     hub.begin("ben")
     hub.wait_for_ready("ben")
     name = _pod(installation, "ben")
-    api.set_life(name, stop_takes=4.0)
+    api.set_life(name, stop_takes=600.0)
     hub.ask("DELETE", "ben")
     wait_for(lambda: "deletionTimestamp" in api.get("pods", name)["metadata"], what="the pod's delete")
 
     hub.terminate()
+    api.set_life(name, stop_takes=0.1)
     wait_for(lambda: _run(installation, "ben")["state"] == "STOPPED", what="the run's end")
     hub.start()
 

@@ -167,9 +167,12 @@ def test_progress_is_told_in_plain_words(api, hub, service, notebook):
     api.set_life(until="scheduled")
     notebook.start()
     wait_for(lambda: api.get("pods", notebook.pod), what="the pod")
-    api.set_life(notebook.pod, until="ready", ready_after=1.0)
-
-    lines = hub.progress(notebook.user)
+    api.set_life(notebook.pod, until="containers")
+    lines = []
+    for line in hub.progress_of(notebook.user):
+        lines.append(line)
+        if "Starting Fake editor" in line:
+            api.set_life(notebook.pod, until="ready")
 
     assert "Reserving resources" in lines
     assert any("Starting Fake editor" in line for line in lines), lines

@@ -39,9 +39,10 @@ async def test_the_clusters_times_are_in_the_books(cluster):
     ready = read_time(condition(cluster.pod(notebook.id), "Ready")["lastTransitionTime"])
     run = notebook.last_run.id
     await until_told(cluster, run, RunState.RUNNING)
-    cluster.api.set_life(f"nb-{notebook.id}", stop_takes=1.5)
+    cluster.api.set_life(f"nb-{notebook.id}", stop_takes=600)
     cluster.delete_pod(notebook.id)
     order = cluster.pod(notebook.id)["metadata"]
+    cluster.api.set_life(f"nb-{notebook.id}", stop_takes=1.5)
     ordered = read_time(order["deletionTimestamp"]) - timedelta(seconds=order["deletionGracePeriodSeconds"])
     await cluster.until_state(notebook.id, NotebookState.STOPPED)
     await until_told(cluster, run, RunState.STOPPED)

@@ -120,12 +120,13 @@ async def test_a_job_that_another_replica_made_a_moment_ago_is_no_refusal(cluste
     notebook = await cluster.running(volumes=[RW])
     facts = "exceeded quota: team, requested: count/jobs.batch=1, used: count/jobs.batch=1, limited: count/jobs.batch=1"
     refusal = cluster.api.answer_with("create", JOBS, 403, text=f"jobs is forbidden: {facts}")
-    refusal.delay = 2.0
+    refusal.delay = 600.0
     await cluster.notebooks.stop(ANN, notebook.id)
     await until(lambda: cluster.api.requests("create", JOBS), what="the Job to be asked for")
     [name] = [each for each in cluster.api.names("secrets") if each.startswith("sync-")]
     [stored] = [each for each in cluster.api.all("secrets") if each["metadata"]["name"] == name]
     cluster.api.create(JOBS, job_like(stored))
+    refusal.delay = 0.0
     await cluster.until_state(notebook.id, NotebookState.STOPPED)
 
     assert len(cluster.jobs.jobs) == 1

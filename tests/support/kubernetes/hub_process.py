@@ -116,16 +116,17 @@ class HubProcess:
 
     def progress(self, user: str, server: str = "nb-one") -> list[str]:
         """Return the lines of the progress page, from now until the start ends."""
-        return list(self._lines(user, server))
+        return list(self.progress_of(user, server))
 
     def progress_until(self, user: str, words: str, server: str = "nb-one") -> str:
         """Return the first line of the progress page with these words."""
-        for line in self._lines(user, server):
+        for line in self.progress_of(user, server):
             if words in line.lower():
                 return line
         raise AssertionError(f"the start ended without {words!r}")
 
-    def _lines(self, user: str, server: str) -> Iterator[str]:
+    def progress_of(self, user: str, server: str = "nb-one") -> Iterator[str]:
+        """Yield the lines of the progress page as they come, from now until the start ends."""
         with self.client.stream("GET", f"users/{user}/servers/{server}/progress", timeout=120) as answer:
             for line in answer.iter_lines():
                 if line.startswith("data:"):

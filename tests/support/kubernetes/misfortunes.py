@@ -80,7 +80,10 @@ class Misfortunes:
             raise ApiError(503, "ServiceUnavailable", "the server is currently unable to handle the request")
         if mishap is None:
             return
-        await asyncio.sleep(mishap.delay)
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        while loop.time() - begun < mishap.delay:
+            await asyncio.sleep(0.02)
         if mishap.answer:
             code, text = mishap.answer
             headers = {"Retry-After": "1"} if code == 429 else {}

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ovh_spawner.loopback import free_port
 from tests.support.kubernetes.misfortunes import Misfortunes, Mishap
 from tests.support.kubernetes.objects import Key, Object, Objects
 from tests.support.kubernetes.pods import Kubelet, PodLife
@@ -30,7 +31,7 @@ class MisbehavingApiServer:
         self._thread.start()
         self._site: web.SockSite | None = None
         self.misfortunes = Misfortunes()
-        self.port = 0
+        self.port = free_port()
         self.call(self._set_up)
 
     @property
