@@ -56,7 +56,7 @@ def _measure(side: Side, at_once: int, many: int) -> Found:
     restart = side.restart_hub(many)
     lists = _lists_per_round(side)
     wrong = _stop(side, crowds)
-    each = sum(count for what, count in asked.items() if what.split()[1] not in {"watch", "list"}) / at_once
+    each = sum(count for what, count in asked.items() if what.split()[1] != "watch") / at_once
     return Found(took, all_took, cpu, each, restart, asked, lists, wrong)
 
 

@@ -198,7 +198,7 @@ async def _give_each_a_run(world: World) -> None:
 
 
 async def _reconciles(count: int) -> list[Row]:
-    """One round of reconcile, after many runs that are over and with some that are owed a push."""
+    """One round of reconcile, after many runs that are over: none of them is loaded."""
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder), f"sqlite+aiosqlite:///{folder}/ledger.sqlite")
         await world.start()

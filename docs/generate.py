@@ -15,6 +15,7 @@ from pydantic_core import PydanticUndefined
 from ovh_spawner import errors
 from ovh_spawner.cli.main import cli
 from ovh_spawner.domain.states import NotebookState, RunState
+from ovh_spawner.pod.codes import CODES
 from ovh_spawner.settings import Settings, StoreSettings
 from ovh_spawner.settings_projects import MembersSettings, PriceEntry, ProjectEntry
 
@@ -122,6 +123,14 @@ def error_codes() -> str:
     ]
     found = _below(errors.OVHSpawnerError)
     lines += [f"| `{error.code}` | {(inspect.getdoc(error) or '').splitlines()[0]} |" for error in found]
+    lines += [
+        "",
+        "A start that failed, or a run that ended by itself, on a cluster has one of these as well:",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+    ]
+    lines += [f"| `{code}` | {meaning} |" for code, meaning in CODES.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -64,8 +64,9 @@ that tries it, and leaves this page as it was.
 
 What "held" means; [the twelve rules](explanation/rules.md) say why it matters:
 
-- *no hold left*: no run of the notebook counts against the quota any more, and the next case takes all of it;
-- *one end*: each run of the notebook has exactly one end and at most one RUNNING, and its times are in order;
+- *no hold left*: no run of the notebook counts against the quota any more. On the local stack the next case
+  takes all of it; on the cluster the notebooks have CPUs only;
+- *one end*: each run of the notebook has one end and at most one beginning in the books, and its times are in order;
 - *no stray process*: nothing on the machine carries the mark of an ended run;
 - *no stray object*: no pod, Secret or policy of the run is left in the cluster; the claim with the files is;
 - *billed to the minute*: RUNNING and its end in the books lie where the test itself saw them, between its last look

@@ -124,7 +124,11 @@ class PlacementSettings(Part):
 class NetworkSettings(Part):
     """Whom notebooks may reach, and who may reach them."""
 
-    enabled: bool = Field(default=True, description="Make a NetworkPolicy for each run and each data sync.")
+    enabled: bool = Field(
+        default=True,
+        description="Make a NetworkPolicy for each run and each data sync. Without them, take the policy "
+        "`ovh-spawner-notebooks` out of deploy/ as well: it denies them everything.",
+    )
     allowed: list[Network] = Field(
         default_factory=list, description="Private networks that notebooks may reach all the same."
     )
@@ -164,7 +168,9 @@ class KubernetesSettings(Part):
     """Notebooks as pods. Flavors say in the catalog which nodes they need."""
 
     namespace: str = Field(
-        default="", description="Namespace of the notebooks; none: the one that hub and service run in."
+        default="",
+        description="Namespace of the notebooks; none: the one that hub and service run in. One of their own "
+        "needs its own copy of the Roles, bindings and policies in deploy/.",
     )
     images: ImageSettings = ImageSettings()
     storage: StorageSettings = StorageSettings()

@@ -169,7 +169,7 @@ class PodStart:
         trouble = status.trouble
         if trouble.is_hopeless:
             return 0.0 if trouble.code == "image_pull" else _HOPELESS_SECONDS
-        if trouble.code in {"image_pull", "set_up"}:
+        if trouble.code in {"image_pull", "set_up", "no_disk"}:
             return self._wish.pull_seconds
         if trouble.code == "too_big" and not self._is_growing:
             return min(_TOO_BIG_SECONDS, self._wish.room_seconds)

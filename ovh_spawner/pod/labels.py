@@ -1,6 +1,7 @@
 """Labels of our objects: what selectors, cost reports (OpenCost) and queues (Kueue) go by.
 
-Only ids, and words of the operator's own (catalog, settings). Nothing that a user typed, and nobody's name.
+Only ids, and words of the operator's own (catalog, settings). Nothing that a user typed, and nobody's name: that is in
+KubeSpawner's labels alone.
 """
 
 import re

@@ -43,6 +43,10 @@ def _unscheduled(pod: Record, scheduled: Record, card: str) -> Trouble:
 _CLAIM_LOST = re.compile(
     r'persistentvolumeclaim "[^"]*" (not found|is being deleted)|non-existent persistentvolume'
 )
+_NO_STORAGE = re.compile(
+    r"unbound immediate PersistentVolumeClaims|binding volumes|find available persistent volumes"
+    r"|enough free storage|storageclass\S* \S+ not found"
+)
 _INSUFFICIENT = re.compile(r"Insufficient ([A-Za-z0-9./_-]+[A-Za-z0-9])")
 _TOO_MANY = {"Too many pods": "pods", "exceed max volume count": "volumes"}
 _SIZES = frozenset({"cpu", "memory", "ephemeral-storage"})
@@ -55,16 +59,20 @@ _WORDS = {
 }
 
 
+NO_DISK = Trouble(
+    "no_disk",
+    "The cluster has not made the notebook's disk: it may have no storage left. Tell the operator if it lasts.",
+)
+
+
 def unschedulable(message: str, *, card: str, flavor: str) -> Trouble:
     """Return what a scheduler's sentence means: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu."""
     if _CLAIM_LOST.search(message):
         return Trouble(
             "claim_lost", "The disk with the notebook's files is gone. Tell the operator.", is_hopeless=True
         )
-    if "unbound immediate PersistentVolumeClaims" in message:
-        return Trouble("disk", "The notebook's disk is not ready yet.")
     if "volume node affinity conflict" in message:
-        return Trouble("disk", "The node that the notebook's files are on has no room for it now.")
+        return Trouble("no_capacity", "The node that the notebook's files are on has no room for it now.")
     missing = _INSUFFICIENT.findall(message)
     missing += [name for words, name in _TOO_MANY.items() if words in message]
     if missing and _is_too_big(message, missing):
@@ -72,6 +80,8 @@ def unschedulable(message: str, *, card: str, flavor: str) -> Trouble:
         return Trouble("too_big", f"No node of the cluster has as much as this notebook asks for of {words}.")
     if missing:
         return _no_room(missing, card)
+    if _NO_STORAGE.search(message):
+        return NO_DISK
     kind = f"flavor {flavor}" if flavor else "this notebook"
     return Trouble(
         "no_node", f"No node of the cluster that may run {kind} is in service. Tell the operator if it lasts."
@@ -122,7 +132,10 @@ def _container_trouble(waiting: Record, name: str) -> Trouble | None:
 
 
 _FOR_EVER = (
-    (re.compile(r"not found|manifest unknown|does not exist|name unknown", re.IGNORECASE), "does not exist"),
+    (
+        re.compile(r"(?<!host )not found|manifest unknown|does not exist|name unknown", re.IGNORECASE),
+        "does not exist",
+    ),
     (
         re.compile(r"unauthorized|forbidden|denied|authentication required", re.IGNORECASE),
         "may not be pulled by this cluster",
@@ -134,10 +147,15 @@ _FOR_EVER = (
 )
 
 
+_NAMED = re.compile(r'"[^"]*"|https?://\S+')
+
+
 def image_trouble(message: str, name: str) -> Trouble:
     """Return what a failed pull means. What may pass by itself is not hopeless."""
+    # A name or an address may hold any of these words.
+    said = _NAMED.sub("", message).replace(name, "")
     for pattern, words in _FOR_EVER:
-        if pattern.search(message):
+        if pattern.search(said):
             return Trouble(
                 "image_pull", f"The image pull failed: {name} {words}. Tell the operator.", is_hopeless=True
             )

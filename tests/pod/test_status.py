@@ -1,12 +1,17 @@
 """What a pod's record means: how far, how ended, when, in words that a person can use."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from ovh_spawner.contract.sync import SyncReport, SyncState, VolumeProgress
 from ovh_spawner.domain.states import RunState
+from ovh_spawner.errors import NoCapacityError
+from ovh_spawner.pod import endings
+from ovh_spawner.pod.codes import CODES
 from ovh_spawner.pod.status import PodStep, read_pod
 from tests.pod.records import (
     PLAIN,
@@ -244,3 +249,15 @@ def test_a_node_that_stopped_answering_is_told_before_the_cluster_gives_it_up():
 @pytest.mark.parametrize("pod", [{}, {"metadata": None, "spec": None, "status": None}, {"status": {}}])
 def test_a_record_with_nothing_in_it_is_a_pod_that_waits(pod):
     assert read_pod(pod).step is PodStep.QUEUED
+
+
+def test_every_word_for_a_failure_is_explained():
+    """What programs read of a start that failed, or of a run that ended, stands in the reference of errors."""
+    package = Path(endings.__file__).parent.parent
+    sources = ("pod/endings.py", "pod/waiting.py", "hub/kubernetes_spawner.py")
+    said = " ".join((package / name).read_text() for name in sources)
+    words = set(re.findall(r'(?:Trouble|Ending)\(\s*(?:RunState\.\w+,\s*)?"([a-z_]+)"', said))
+    words |= set(re.findall(r'code="([a-z_]+)"', said)) | set(re.findall(r'": \("([a-z_]+)", "', said))
+
+    assert len(words) > 15
+    assert words - CODES.keys() - {NoCapacityError.code} == set()

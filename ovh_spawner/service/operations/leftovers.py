@@ -17,6 +17,10 @@ from ovh_spawner.service.runners.base import Traces
 BATCH = 20
 """Runs whose remains are removed together: each may take seconds, and nobody waits for this."""
 
+LATELY = timedelta(days=7)
+"""How long after its end a run is looked for by its id where nothing tells of it: the service or the cluster may have
+been away when it ended."""
+
 logger = structlog.get_logger()
 
 
@@ -28,6 +32,8 @@ class Leftovers:
         self._next_at: datetime | None = None
         self._forgotten: set[UUID] = set()
         """Data syncs whose secrets are gone already; their Jobs stay for a day, for their logs."""
+        self._cleared: set[UUID] = set()
+        """Ended runs of which nothing is left."""
 
     async def remove(self) -> None:
         """Look once, unless it was done a moment ago."""
@@ -48,7 +54,12 @@ class Leftovers:
 
     async def _remove_runs(self, traces: Traces) -> None:
         async with self._means.ledger.reading() as unit:
-            known = await unit.runs.get_many(traces.runs) if traces.runs else {}
+            ids = set(traces.runs)
+            if not traces.are_all_runs:
+                ended = set(await unit.runs.list_ended_since(self._means.now() - LATELY))
+                self._cleared &= ended
+                ids |= ended - self._cleared
+            known = await unit.runs.get_many(ids) if ids else {}
         over = [run for run in known.values() if not run.is_open]
         for first in range(0, len(over), BATCH):
             await asyncio.gather(*(self._remove_run(run) for run in over[first : first + BATCH]))
@@ -58,6 +69,7 @@ class Leftovers:
         try:
             await runner.end_processes(run.notebook, run.id)
             await runner.forget_run(run.notebook, run.id)
+            self._cleared.add(run.id)
             logger.info("leftovers_removed", run=str(run.id))
         except OVHSpawnerError as exc:
             logger.info("leftovers_remain", run=str(run.id), reason=exc.message)

@@ -110,6 +110,8 @@ class Traces:
 
     runs: Mapping[UUID, UUID] = field(default_factory=dict)
     """Notebooks by run."""
+    are_all_runs: bool = True
+    """False: the place cannot tell of every run that has something here."""
     syncs: Mapping[UUID, UUID] = field(default_factory=dict)
     """Notebooks by data sync."""
     notebooks: frozenset[UUID] = frozenset()
@@ -131,7 +133,7 @@ class Runner(Protocol):
         """Make everything that the run's processes need and the spawner cannot make; what is there stays.
 
         Raises:
-            StartFailedError: the place refuses; nothing is left behind.
+            StartFailedError: the place refuses; nothing but room for the files is left behind.
         """
 
     async def forget_run(self, notebook: UUID, run: UUID) -> None:

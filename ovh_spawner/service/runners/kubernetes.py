@@ -77,6 +77,8 @@ class KubernetesRunner:
         self, settings: Settings, *, now: Callable[[], datetime], cluster: Cluster | None = None
     ) -> None:
         self._now = now
+        # Secrets may not be listed: a run's Secrets are found by its policy.
+        self._has_policies = settings.kubernetes.network.enabled
         self._cluster = cluster or Cluster(settings.kubernetes.namespace)
         self._watch = PodWatch(self._cluster, now=now)
         self._objects = RunObjects(settings, self._cluster, now=now)
@@ -105,6 +107,7 @@ class KubernetesRunner:
         await self._watch.refresh()
         return Traces(
             runs={**await self._objects.list_runs(), **self._watch.runs()},
+            are_all_runs=self._has_policies,
             syncs=await self._syncs.list_jobs(),
             notebooks=await self._objects.list_claims(),
         )

@@ -64,7 +64,8 @@ class RunObjects:
         """Make what is not there yet.
 
         Raises:
-            StartFailedError: the cluster refuses, or the notebook's files are gone; nothing is left behind.
+            StartFailedError: the cluster refuses, or the notebook's files are gone; no Secret or policy is left
+                behind.
             NotYetError: the cluster does not answer.
 
         """

@@ -99,25 +99,64 @@ def test_an_operators_mount_does_not_hide_one_of_the_notebook():
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("said", "words", "advice"),
     [
         (
             'pods "x" is forbidden: exceeded quota: team, requested: pods=1, used: pods=2, limited: pods=2',
             "this needs 1 of pods; in use: 2 of pods, of at most 2 of pods",
+            "Stop a notebook that is not needed, or choose less hardware.",
+        ),
+        (
+            "exceeded quota: t, requested: requests.nvidia.com/gpu=2, used: pods=1, limited: pods=4",
+            "this needs 2 of GPUs",
+            "choose less hardware.",
+        ),
+        (
+            (
+                "exceeded quota: t, requested: ssd.storageclass.storage.k8s.io/requests.storage=5Gi,"
+                "persistentvolumeclaims=1, used: requests.storage=6Gi, limited: x=1"
+            ),
+            "this needs 5Gi of storage, 1 of disks; in use: 6Gi of storage",
+            "Delete a notebook that is not needed, or tell the operator.",
+        ),
+        (
+            "exceeded quota: t, requested: count/networkpolicies.networking.k8s.io=1, used: secrets=3, limited: y=2",
+            "this needs 1 of objects; in use: 3 of secrets",
+            "Tell the operator.",
         ),
         (
             'pods "x" is forbidden: [maximum memory usage per Container is 2Gi, but limit is 4Gi]',
             "at most 2Gi of memory per container, and this needs 4Gi",
+            "Choose another number of units.",
+        ),
+        (
+            "minimum cpu usage per Container is 500m, but request is 250m",
+            "at least 500m of CPUs per container, and this needs 250m",
+            "Tell the operator.",
+        ),
+        (
+            "maximum storage usage per PersistentVolumeClaim is 10Gi, but request is 50Gi",
+            "at most 10Gi of disk per notebook, and this needs 50Gi",
+            "Tell the operator.",
         ),
         (
             'User "system:serviceaccount:a:hub" cannot create resource "pods"',
             "may not do this in its cluster",
+            "Tell the operator.",
         ),
-        ('admission webhook "gatekeeper" denied the request: no', "The cluster's rules refuse this"),
+        (
+            'admission webhook "gatekeeper" denied the request: you cannot do that',
+            "The cluster's rules refuse this",
+            "Tell the operator.",
+        ),
     ],
 )
-def test_a_clusters_no_is_one_plain_sentence(said, words):
-    assert words in read_refusal(said).message
+def test_a_clusters_no_is_one_plain_sentence(said, words, advice):
+    refusal = read_refusal(said)
+
+    assert words in refusal.message
+    assert refusal.message.endswith(advice)
+    assert refusal.is_callers == (advice != "Tell the operator.")
 
 
 def _pod(containers, **spec):

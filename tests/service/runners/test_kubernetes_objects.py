@@ -183,6 +183,24 @@ async def test_secrets_go_with_their_run_where_there_are_no_policies(cluster):
     assert cluster.api.names("secrets") == []
 
 
+async def test_secrets_of_a_run_that_ended_while_the_service_was_away_go_without_policies_too(cluster):
+    cluster.changes = {"network": {"enabled": False}}
+    await cluster.restart()
+    notebook = await cluster.running(envVars=VARIABLES)
+    await cluster.service.stop()
+    cluster.api.remove("pods", pod_name(notebook.id))
+    kept = cluster.api.names("secrets")
+    cluster.clock.advance(hours=30)
+    cluster.service = await cluster.new_service()
+    await cluster.service.reconciler.round()
+    await cluster.until_state(notebook.id, NotebookState.FAILED)
+    cluster.clock.advance(hours=1)
+    await cluster.service.reconciler.round()
+
+    assert len(kept) == 2
+    assert cluster.api.names("secrets") == []
+
+
 async def test_what_the_ledger_does_not_know_is_left_alone(cluster):
     stranger, run = uuid4(), uuid4()
     labels = {

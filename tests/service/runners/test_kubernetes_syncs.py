@@ -235,7 +235,10 @@ async def test_a_quota_that_refuses_the_push_is_told_and_leaves_no_secret(cluste
     await cluster.notebooks.stop(ANN, notebook.id)
     view = await cluster.until_state(notebook.id, NotebookState.SYNC_FAILED)
 
-    assert "quota is used up: this needs 1 of Jobs; in use: 3 of Jobs, of at most 3 of Jobs" in view.message
+    assert (
+        "quota is used up: this needs 1 of data syncs; in use: 3 of data syncs, of at most 3 of data syncs"
+        in view.message
+    )
     assert not [name for name in cluster.api.names("secrets") if name.startswith("sync-")]
 
 
