@@ -1,36 +1,17 @@
 """``page``: a fresh Chromium page. Screenshots go to the folder named by OVH_SPAWNER_SCREENSHOTS, if any."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
 
-from tests.support.requirements import need
-
-# A start may take a while on a busy machine.
-expect.set_options(timeout=60_000)
-
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.support.chromium import chromium
 
 
-@pytest.fixture(scope="session")
-def chromium():
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    need("chromium", path, "Debian's package chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+@pytest.fixture(scope="session", name="chromium")
+def running_chromium():
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

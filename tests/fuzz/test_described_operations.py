@@ -54,7 +54,7 @@ def _is_negative(case, location) -> bool:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 def test_an_operation_keeps_to_its_description(served, session, operation):
-    known = {"notebook": served.notebook, "alias": lambda: "DEMO"}
+    known = {"notebook": served.notebook, "alias": lambda: "DEMO", "project": lambda: "default"}
     cases = st.one_of(
         operation.as_strategy(generation_mode=GenerationMode.POSITIVE),
         operation.as_strategy(generation_mode=GenerationMode.NEGATIVE),
@@ -66,13 +66,13 @@ def test_an_operation_keeps_to_its_description(served, session, operation):
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=cases, real=st.booleans())
-    def check(case, real):
+    @given(case=cases, real=st.booleans(), token=st.sampled_from([served.ann, served.boss]))
+    def check(case, real, token):
         if real:
             case.path_parameters |= {name: known[name]() for name in case.path_parameters if name in known}
         broken_body = not real and _is_negative(case, ParameterLocation.BODY)
         checks = [*CHECKS, negative_data_rejection] if broken_body else CHECKS
-        headers = {"Authorization": f"Bearer {served.ann}"}
+        headers = {"Authorization": f"Bearer {token}"}
         case.call_and_validate(base_url=served.api, session=session, headers=headers, checks=checks)
 
     check()
