@@ -36,6 +36,8 @@ def test_a_killed_program_comes_back_and_finishes_what_was_under_way(installed, 
     with notebook(installed, name, bucket=name) as made:
         if not is_early:
             made.work()
+            if moment == "pod ending":
+                made.hang()
             made.stop()
         wait_for(lambda: MOMENTS[moment](made), what=f"the moment: {moment}", seconds=SECONDS)
         before = made.pod()

@@ -19,8 +19,7 @@ API_AWAY_SECONDS = 75
 def test_a_start_during_a_slow_end_is_refused(installed):
     with notebook(installed, "slow-end", bucket="slow-end") as made:
         made.work()
-        # A process that hangs is let its whole grace.
-        made.run("pkill", "-STOP", "-f", "jupyter")
+        made.hang()
         made.stop()
         wait_for(made.is_ending, what="the pod to be told", seconds=SECONDS)
         refused = made.owner.api("PUT", f"notebook/{made.id}/start")
@@ -43,6 +42,7 @@ def test_an_editor_that_ends_by_itself_is_followed_by_a_push(installed):
 def test_a_hub_that_is_told_to_end_in_the_middle_of_a_stop_loses_nothing(installed):
     with notebook(installed, "told", bucket="told") as made:
         made.work()
+        made.hang()
         made.stop()
         wait_for(made.is_ending, what="the pod to be told", seconds=SECONDS)
         installed.hub.stop()
