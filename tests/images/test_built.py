@@ -55,6 +55,13 @@ def test_a_program_has_all_that_it_imports(name, module):
         )
 
 
+def test_a_terminal_s_login_shell_finds_the_framework_and_what_was_installed(notebook):
+    said = notebook.says("bash", "-lc", "command -v pip python; echo $PATH")
+
+    assert said.splitlines()[:2] == [f"{images.FRAMEWORK_FOLDER}/bin/{name}" for name in ("pip", "python")]
+    assert "/workspace/.local/bin" in said
+
+
 def test_the_data_sync_has_git_ssh_and_rclone():
     with container_of("datasync") as running:
         assert running.says("git", "--version").startswith("git version")
