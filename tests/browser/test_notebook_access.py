@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.support.requirements import need
 from tests.support.stack import TOOLS
+from tests.support.vscode import type_in_terminal
 from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.journey]
@@ -97,6 +98,21 @@ def test_a_tab_that_was_left_open_is_no_use(page, owner, editor):
     wait_for(is_forgotten, what="the tab to be forgotten", seconds=300)
     page.reload()
     wait_for(lambda: seconds_since_use() < QUIET_SECONDS, what="the use to be seen")
+
+
+def test_a_terminal_of_vs_code_has_the_framework_of_the_notebook(page, owner):
+    need("vscode", (TOOLS / "vscode").exists(), "make vscode")
+    notebook = running(
+        owner, name="terminal", env={"editorId": "vscode", "frameworkId": "conda"}, unsecureHttp=True
+    )
+    page.goto(notebook["status"]["url"])
+    type_in_terminal(page, "python -c 'import sys; print(sys.prefix)' > said.txt")
+    home = owner.stack.state / "notebooks" / notebook["id"] / "workspace"
+
+    said = wait_for(
+        lambda: (p := home / "said.txt").exists() and p.read_text().strip(), what="Python's answer"
+    )
+    assert said == str(TOOLS / "environments" / "conda")
 
 
 def test_choosing_open_access_warns(page, stack):

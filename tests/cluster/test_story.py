@@ -16,6 +16,7 @@ from tests.support.pages import problems_on
 from tests.support.radosgw import radosgw, radosgw_is_installed
 from tests.support.requirements import need
 from tests.support.s3_server import S3Server
+from tests.support.vscode import type_in_terminal
 from tests.support.waiting import wait_for
 from tests.support.wheels import build_wheel
 
@@ -139,6 +140,8 @@ def test_a_notebook_from_the_spawn_page_to_its_deletion(installed, cluster, stor
             "print(tinypackage.ANSWER, (pathlib.Path.home() / 'data/result.txt').read_text())"
         )
         assert told.strip() == "42 42"
+        lab = LabSession(alice, url)
+        assert lab.run_in_terminal("command -v pip") == "/opt/framework/bin/pip"
     _stop(alice, notebook)
     _delete(installed, alice, notebook)
     assert store.get(BUCKET, "result.txt") == b"42"
@@ -166,19 +169,6 @@ def page(installed):
         yield page
 
 
-def _type_in_terminal(page, command: str) -> None:
-    """Open a terminal of VS Code in the browser, and type when its prompt is there."""
-    expect(page.locator(".explorer-folders-view")).to_be_visible()
-    page.keyboard.press("F1")
-    page.locator(".quick-input-widget input").fill(">Terminal: Focus on Terminal View")
-    expect(page.locator(".quick-input-list .monaco-list-row").first).to_contain_text("Focus on Terminal View")
-    page.keyboard.press("Enter")
-    # The text is painted, the mark beside a prompt is not.
-    expect(page.locator(".terminal-command-decoration").last).to_be_visible()
-    page.locator(".terminal-wrapper.active .xterm-helper-textarea").focus()
-    page.keyboard.type(f"{command}\n")
-
-
 def test_vs_code_in_a_browser_from_the_spawn_page_to_its_deletion(installed, cluster, tmp_path, page):
     notebook_images.load(cluster, "vscode")
     store, bucket = installed.store, "code"
@@ -202,7 +192,7 @@ def test_vs_code_in_a_browser_from_the_spawn_page_to_its_deletion(installed, clu
         page.get_by_role("button", name="Sign in").click()
         expect(page).to_have_url(re.compile("/hub/home"))
         page.goto(url)
-        _type_in_terminal(
+        type_in_terminal(
             page,
             "cat data/temperatures.csv code/README.md > data/seen.txt; "
             "pip install --no-index data/tinypackage*.whl && touch data/installed",
@@ -220,7 +210,7 @@ def test_vs_code_in_a_browser_from_the_spawn_page_to_its_deletion(installed, clu
         again = fay.wait_for_state(notebook, "RUNNING", seconds=START_SECONDS)
         assert again["status"]["url"] == url
         page.goto(url)
-        _type_in_terminal(page, "python -c 'import tinypackage; print(tinypackage.ANSWER)' > data/again.txt")
+        type_in_terminal(page, "python -c 'import tinypackage; print(tinypackage.ANSWER)' > data/again.txt")
         wait_for(
             lambda: "again.txt" in inside.run("ls", "/workspace/data").split(),
             what="Python's answer",

@@ -124,6 +124,11 @@ def test_the_whole_story(stack, tmp_path):
             "print(tinypackage.ANSWER, (pathlib.Path.home() / 'data/result.txt').read_text())"
         )
         assert printed.strip() == "42 42"
+        same = lab.run("import sys; print(sys.prefix, tinypackage.ANSWER)").strip()
+        said = lab.run_in_terminal(
+            "python -c 'import sys, tinypackage; print(sys.prefix, tinypackage.ANSWER)'"
+        )
+        assert said == same, "a terminal has the framework of the notebook"
 
     _check_the_bill(alice, notebook)
     _delete(stack, alice, notebook)

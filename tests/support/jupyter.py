@@ -1,6 +1,7 @@
 """A person's JupyterLab session behind the gateway: open the page, run code in a kernel over its websocket."""
 
 import json
+import re
 import uuid
 from typing import Any
 
@@ -35,6 +36,26 @@ class LabSession:
             request = _execute_request(code, session)
             socket.send(json.dumps(request))
             return _output(socket, request["header"]["msg_id"], seconds)
+
+    def run_in_terminal(self, command: str) -> str:
+        """Type a command in a terminal and return what it printed."""
+        self._type_in_terminal(f"{command} > ~/.said; touch ~/.is-said")
+        self.run(
+            "import pathlib, time\nwhile not pathlib.Path('~/.is-said').expanduser().exists(): time.sleep(0.1)"
+        )
+        return self.run("print(pathlib.Path('~/.said').expanduser().read_text())").strip()
+
+    def _type_in_terminal(self, command: str) -> None:
+        """Open a terminal, and type a line when its prompt is there."""
+        name = self._api("POST", "api/terminals")["name"]
+        address = f"{self.url.replace('http', 'ws', 1)}/terminals/websocket/{name}"
+        headers = {"Cookie": self._cookies(), "Origin": self.person.stack.url}
+        with connect(address, additional_headers=headers, open_timeout=60) as socket:
+            printed = ""
+            while not re.search(r"[$#%>] ?", printed):
+                kind, text, *_ = json.loads(socket.recv(timeout=60))
+                printed += text if kind == "stdout" else ""
+            socket.send(json.dumps(["stdin", f"{command}\r"]))
 
     def _api(self, method: str, path: str, **keywords: Any) -> dict[str, Any]:
         headers = {"X-XSRFToken": self._xsrf(), "Origin": self.person.stack.url}
