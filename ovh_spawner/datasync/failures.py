@@ -55,6 +55,7 @@ _DISK_FULL = re.compile(
 )
 _TRANSIENT = re.compile(
     r"connection refused|no such host|timed? ?out|connection reset|SlowDown|InternalError|ServiceUnavailable"
+    r"|transport connection broken|malformed HTTP"
     r"|StatusCode: (0|429|5\d\d)\b|HTTP Error: (408|429|5\d\d)\b|\bEOF\b|TLS handshake|broken pipe"
     r"|deadline exceeded|Timeout when reading"
     r"|network is unreachable|no route to host|TooManyRequests|could not resolve host|failed to connect"

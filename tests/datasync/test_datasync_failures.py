@@ -149,6 +149,10 @@ def test_a_swift_store_that_is_away_is_a_passing_failure(notebook):
         ("HTTP Error: 500: 500 Internal Error", SyncState.TRANSIENT_ERROR),
         ("HTTP Error: 503: 503 Service Unavailable", SyncState.TRANSIENT_ERROR),
         ('Put "/bucket/138": unsupported protocol scheme ""', SyncState.TRANSIENT_ERROR),
+        (
+            'PUT /box/b: net/http: HTTP/1.x transport connection broken: malformed HTTP response "0"',
+            SyncState.TRANSIENT_ERROR,
+        ),
         ("https response error StatusCode: 400, api error BadRequest: Bad Request", SyncState.UNKNOWN_ERROR),
     ],
 )
