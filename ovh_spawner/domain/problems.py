@@ -10,7 +10,6 @@ from difflib import get_close_matches
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ovh_spawner.constants import MAX_BODY_VALUES
 from ovh_spawner.domain.model_paths import resolve_path
 from ovh_spawner.errors import InvalidSpecError, Problem
 
@@ -187,23 +186,6 @@ def field_path(loc: Iterable[int | str], prefix: str = "") -> str:
             word = part[:100].encode("utf-8", "backslashreplace").decode("utf-8")
             path += f".{word}" if path else word
     return path
-
-
-def refuse_too_much(data: object) -> None:
-    """Refuse a request of more lists and objects than any honest one has, before each is looked at.
-
-    Raises:
-        InvalidSpecError: it has too many.
-    """
-    left, count = [data], 0
-    while left:
-        value = left.pop()
-        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        count += len(inner)
-        if count > MAX_BODY_VALUES:
-            text = f"The request's lists and objects have more than {MAX_BODY_VALUES} entries together."
-            raise InvalidSpecError.one("", text)
-        left.extend(each for each in inner if isinstance(each, dict | list))
 
 
 def problems_in_texts(data: object) -> list[Problem]:

@@ -8,14 +8,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from ovh_spawner.domain.context import ResolutionContext
 from ovh_spawner.domain.environment_rules import resolve_environment
 from ovh_spawner.domain.labels import check_labels, platform_labels
-from ovh_spawner.domain.problems import (
-    Findings,
-    limit_problems,
-    problems_from,
-    problems_in_texts,
-    refuse_too_much,
-    show,
-)
+from ovh_spawner.domain.problems import Findings, limit_problems, problems_from, problems_in_texts, show
 from ovh_spawner.domain.resource_rules import resolve_resources
 from ovh_spawner.domain.software_rules import resolve_software, resolve_version
 from ovh_spawner.domain.spec import EnvVar, NotebookSpec, SpecRequest, SpecUpdateRequest
@@ -51,7 +44,6 @@ def parse_update(data: object) -> SpecUpdateRequest:
 
 
 def _parse(model: type[R], data: object) -> R:
-    refuse_too_much(data)
     problems = problems_in_texts(data)
     try:
         request = model.model_validate(data)

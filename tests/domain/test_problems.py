@@ -4,8 +4,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from ovh_spawner.domain.problems import field_path, nearest, problems_from, refuse_too_much, show
-from ovh_spawner.errors import InvalidSpecError
+from ovh_spawner.domain.problems import field_path, nearest, problems_from, show
 
 
 class Part(BaseModel):
@@ -123,9 +122,3 @@ def test_of_thousands_of_problems_only_those_that_are_shown_are_worded(monkeypat
 
     assert found[-1] == ("", "18950 more problems are not listed.")
     assert len(worded) == 50
-
-
-def test_a_request_with_more_entries_than_any_honest_one_is_refused_before_it_is_looked_at():
-    with pytest.raises(InvalidSpecError, match="more than 20000 entries"):
-        refuse_too_much({"volumes": [{"a": 0, "b": []}] * 7_000})
-    refuse_too_much({"volumes": [{"a": 0, "b": []}] * 6_000})

@@ -5,7 +5,8 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ovh_spawner.domain.problems import problems_from, refuse_too_much
+from ovh_spawner.constants import MAX_BODY_VALUES
+from ovh_spawner.domain.problems import problems_from
 from ovh_spawner.errors import InvalidSpecError
 
 MessageT = TypeVar("MessageT", bound=BaseModel)
@@ -36,7 +37,6 @@ def parse_json(raw: bytes, content_type: str) -> object:
     if not text.strip():
         raise InvalidSpecError.one("", "The body is empty; send a JSON object.")
     value = _parse(text)
-    refuse_too_much(value)
     _check_values(value)
     return value
 
@@ -76,23 +76,27 @@ def _too_deep() -> InvalidSpecError:
 
 def _check_values(value: object) -> None:
     level: list[object] = [value]
-    depth = 0
+    depth = entries = 0
     while level:
-        depth += 1
+        inner = [item for item in level if isinstance(item, dict | list)]
+        depth, entries = depth + 1, entries + sum(map(len, inner))
         if depth > MAX_DEPTH:
             raise _too_deep()
-        below: list[object] = []
+        if entries > MAX_BODY_VALUES:
+            raise InvalidSpecError.one(
+                "", f"The body's lists and objects have more than {MAX_BODY_VALUES} entries together."
+            )
         for item in level:
-            if isinstance(item, dict):
-                below.extend(item.keys())
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-            elif isinstance(item, str):
-                _check_text(item)
-            elif isinstance(item, float) and item in {float("inf"), float("-inf")}:
-                raise InvalidSpecError.one("", "The body holds a number that is too large.")
-        level = below
+            _check_scalar(item)
+        level = [each for item in inner for each in item]
+        level += [each for item in inner if isinstance(item, dict) for each in item.values()]
+
+
+def _check_scalar(item: object) -> None:
+    if isinstance(item, str):
+        _check_text(item)
+    elif isinstance(item, float) and item in {float("inf"), float("-inf")}:
+        raise InvalidSpecError.one("", "The body holds a number that is too large.")
 
 
 def _check_text(text: str) -> None:

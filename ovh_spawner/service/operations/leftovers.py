@@ -54,11 +54,10 @@ class Leftovers:
 
     async def _remove_runs(self, traces: Traces) -> None:
         async with self._means.ledger.reading() as unit:
-            ids = set(traces.runs)
-            if not traces.are_all_runs:
-                ended = set(await unit.runs.list_ended_since(self._means.now() - LATELY))
-                self._cleared &= ended
-                ids |= ended - self._cleared
+            since = self._means.now() - LATELY
+            ended = set() if traces.are_all_runs else set(await unit.runs.list_ended_since(since))
+            self._cleared &= ended
+            ids = {*traces.runs, *(ended - self._cleared)}
             known = await unit.runs.get_many(ids) if ids else {}
         over = [run for run in known.values() if not run.is_open]
         for first in range(0, len(over), BATCH):
